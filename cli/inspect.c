@@ -1,0 +1,116 @@
+/* plethron inspect: what is in a model. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "report.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static const char help[] =
+    "Shows what is in a model: its units, features, targets, classes, states, measures and, of small ones, weights.\n"
+    "\n"
+    "usage: plethron inspect MODEL\n"
+    "\n"
+    "  -h, --help   this text\n"
+    "\n"
+    "example:\n"
+    "  plethron inspect d.safetensors\n";
+
+static const char verb[] = "inspect";
+
+enum { N_FEATURES_SHOWN = 20, N_UNITS_SHOWN = 8, N_LABELS_SHOWN = 20 };
+
+static void print_losses(const plethron_bank *bank) {
+    bool is_there[PLETHRON_LOSS_TUTORIAL + 1] = {false};
+    for (size_t j = 0; j < plethron_bank_n_units(bank); j++) {
+        plethron_unit unit = {.struct_size = sizeof unit};
+        if (!plethron_bank_unit(bank, j, &unit, NULL)) is_there[unit.loss] = true;
+    }
+    const char *separator = "";
+    printf("%-9s ", "loss");
+    for (size_t i = 0; loss_names[i]; i++) {
+        if (!is_there[i]) continue;
+        printf("%s%s", separator, loss_names[i]);
+        separator = ", ";
+    }
+    printf("\n");
+}
+
+static void print_target(const plethron_bank *bank, size_t target) {
+    size_t n_classes = plethron_bank_n_classes(bank, target);
+    printf("%-9s %s", "target", plethron_bank_target_name(bank, target));
+    if (n_classes) printf(", %zu classes:", n_classes);
+    for (size_t c = 0; c < n_classes && c < N_LABELS_SHOWN; c++)
+        printf("%s %s", c ? "," : "", plethron_bank_class_label(bank, target, c));
+    puts(n_classes > N_LABELS_SHOWN ? ", ..." : "");
+}
+
+static void print_weights(const plethron_bank *bank) {
+    size_t n_features = plethron_bank_n_features(bank);
+    size_t n_units = plethron_bank_n_units(bank);
+    const float *W = plethron_bank_weights(bank);
+    const float *b = plethron_bank_biases(bank);
+    if (n_features > N_FEATURES_SHOWN || n_units > N_UNITS_SHOWN) {
+        printf("\nweights   [%zu, %zu], too many to print: they are tensor W of the file\n", n_features, n_units);
+        return;
+    }
+    int width = (int)strlen("weights");
+    for (size_t k = 0; k < n_features; k++) {
+        const char *name = plethron_bank_feature_name(bank, k);
+        if (name && (int)strlen(name) > width) width = (int)strlen(name);
+    }
+    char text[NUMBER_TEXT];
+    printf("\n%-*s", width, "weights");
+    for (size_t j = 0; j < n_units; j++) printf("  %8s %4zu", "unit", j);
+    putchar('\n');
+    for (size_t k = 0; k < n_features; k++) {
+        const char *name = plethron_bank_feature_name(bank, k);
+        if (name)
+            printf("%-*s", width, name);
+        else
+            printf("%-*zu", width, k);
+        for (size_t j = 0; j < n_units; j++) printf("  %13s", number_text(W[k * n_units + j], text));
+        putchar('\n');
+    }
+    printf("%-*s", width, "(bias)");
+    for (size_t j = 0; j < n_units; j++) printf("  %13s", number_text(b[j], text));
+    putchar('\n');
+}
+
+static void print_bank(const char *path, const plethron_bank *bank) {
+    const char *strategy = plethron_bank_strategy(bank);
+    report_line("model", "%s", path);
+    report_line("units", "%zu", plethron_bank_n_units(bank));
+    report_line("features", "%zu", plethron_bank_n_features(bank));
+    print_losses(bank);
+    report_line("reduction", "%s", reduction_names[plethron_bank_reduction(bank)]);
+    report_line("strategy", "%s", *strategy ? strategy : "not trained");
+    for (size_t t = 0; t < plethron_bank_n_targets(bank); t++) print_target(bank, t);
+    report_units(bank);
+    print_weights(bank);
+}
+
+static int parse(int argc, char **argv, const char **path) {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    opterr = 0;
+    for (int answer; (answer = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        if (answer == 'h') return print_help(help);
+        return option_refused(verb, answer, argv);
+    }
+    return operands_take(verb, argc, argv, 1, "MODEL", path) ? CLI_GO_ON : CLI_USAGE;
+}
+
+int inspect_main(int argc, char **argv) {
+    const char *path = NULL;
+    int code = parse(argc, argv, &path);
+    if (code != CLI_GO_ON) return code;
+    plethron_bank *bank = NULL;
+    plethron_error err;
+    if (plethron_bank_load(path, &bank, &err)) {
+        say("%s", err.text);
+        return CLI_FAILED;
+    }
+    print_bank(path, bank);
+    plethron_bank_close(bank);
+    return stdout_finish() ? CLI_DONE : CLI_FAILED;
+}

@@ -1,0 +1,147 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void number_list_release(number_list *list) {
+    free(list->values);
+    *list = (number_list){0};
+}
+
+void name_list_release(name_list *list) {
+    for (size_t i = 0; i < list->count; i++) free(list->names[i]);
+    free(list->names);
+    *list = (name_list){0};
+}
+
+bool option_whole(const char *verb, const char *option, const char *text, int64_t min, int64_t max, int64_t *out) {
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno == ERANGE || value < min || value > max) {
+        usage_error(verb, "%s '%s' is not a whole number from %" PRId64 " to %" PRId64, option, text, min, max);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static size_t count_fields(const char *text) {
+    size_t count = 1;
+    for (; *text; text++) count += *text == ',';
+    return count;
+}
+
+bool option_numbers(const char *verb, const char *option, const char *text, bool zero_allowed, number_list *out) {
+    number_list list = {.values = calloc(count_fields(text), sizeof(float))};
+    if (!list.values) {
+        usage_error(verb, "%s: not enough memory", option);
+        return false;
+    }
+    for (const char *field = text;; field++) {
+        char *end = NULL;
+        float value = strtof(field, &end);
+        bool in_range = isfinite(value) && (zero_allowed ? value >= 0 : value > 0);
+        if (end == field || (*end != ',' && *end != '\0') || !in_range) {
+            int length = (int)strcspn(field, ",");
+            usage_error(verb, "%s '%.*s' is not a finite number %s 0; several are written as 0.1,0.3", option, length,
+                        field, zero_allowed ? ">=" : ">");
+            number_list_release(&list);
+            return false;
+        }
+        list.values[list.count++] = value;
+        field = end;
+        if (*field == '\0') break;
+    }
+    number_list_release(out);
+    *out = list;
+    return true;
+}
+
+/* Copies the name that begins at `text` and returns where it ends; NULL without memory. */
+static const char *name_copy(const char *text, char **out) {
+    char *name = malloc(strlen(text) + 1);
+    if (!name) return NULL;
+    size_t length = 0;
+    for (; *text && *text != ','; text++) {
+        if (text[0] == '\\' && text[1] == ',') text++;
+        name[length++] = *text;
+    }
+    name[length] = '\0';
+    *out = name;
+    return text;
+}
+
+static bool name_list_has(const name_list *list, const char *name) {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->names[i], name) == 0) return true;
+    return false;
+}
+
+bool option_names(const char *verb, const char *option, const char *text, name_list *out) {
+    name_list list = {.names = calloc(count_fields(text), sizeof(char *))};
+    const char *end = list.names ? text : NULL;
+    for (const char *field = text; end; field = end + 1) {
+        char *name = NULL;
+        end = name_copy(field, &name);
+        if (!end) break;
+        if (*name == '\0' || name_list_has(&list, name)) {
+            usage_error(verb, "%s '%s' %s; column names stand between commas, each once", option, text,
+                        *name ? "names a column twice" : "holds an empty name");
+            free(name);
+            name_list_release(&list);
+            return false;
+        }
+        list.names[list.count++] = name;
+        if (*end == '\0') break;
+    }
+    if (!end) {
+        usage_error(verb, "%s: not enough memory", option);
+        name_list_release(&list);
+        return false;
+    }
+    name_list_release(out);
+    *out = list;
+    return true;
+}
+
+bool option_choice(const char *verb, const char *option, const char *text, const char *const *choices, int64_t *out) {
+    char allowed[256] = "";
+    for (size_t i = 0; choices[i]; i++) {
+        if (strcmp(text, choices[i]) == 0) {
+            *out = (int64_t)i;
+            return true;
+        }
+        size_t length = strlen(allowed);
+        snprintf(allowed + length, sizeof allowed - length, "%s%s", i ? ", " : "", choices[i]);
+    }
+    usage_error(verb, "%s '%s' is none of %s", option, text, allowed);
+    return false;
+}
+
+int option_refused(const char *verb, int answer, char **argv) {
+    const char *text = argv[optind - 1];
+    if (answer == ':') return usage_error(verb, "option '%s' needs a value", text);
+    if (strncmp(text, "--", 2) != 0) return usage_error(verb, "unknown option '-%c'", optopt);
+    if (optopt) return usage_error(verb, "option '%s' takes no value", text);
+    return usage_error(verb, "unknown or ambiguous option '%s'", text);
+}
+
+bool operands_take(const char *verb, int argc, char **argv, int count, const char *names, const char **out) {
+    if (argc - optind < count) {
+        usage_error(verb, "needs %s", names);
+        return false;
+    }
+    if (argc - optind > count) {
+        usage_error(verb, "'%s' is one argument too many; %s expected", argv[optind + count], names);
+        return false;
+    }
+    for (int i = 0; i < count; i++) out[i] = argv[optind + i];
+    return true;
+}

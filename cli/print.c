@@ -1,0 +1,107 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+plethron_status fail(plethron_error *err, plethron_status status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    err->status = status;
+    err->opencl_code = 0;
+    vsnprintf(err->text, sizeof err->text, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+plethron_status allocate(size_t count, size_t size, void *out, plethron_error *err) {
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory) return fail(err, PLETHRON_ERROR_MEMORY, "not enough memory for %zu values of %zu bytes", count, size);
+    memcpy(out, &memory, sizeof memory);
+    return PLETHRON_OK;
+}
+
+void say(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("plethron: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+int usage_error(const char *verb, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "plethron%s%s: ", verb ? " " : "", verb ? verb : "");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\ntry 'plethron%s%s --help'\n", verb ? " " : "", verb ? verb : "");
+    va_end(arguments);
+    return CLI_USAGE;
+}
+
+int print_help(const char *text) {
+    fputs(text, stdout);
+    return stdout_finish() ? CLI_DONE : CLI_FAILED;
+}
+
+bool stdout_finish(void) {
+    bool lost_before = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && !lost_before) return true;
+    say("cannot write to stdout: %s", errno ? strerror(errno) : "write error");
+    return false;
+}
+
+/* Rewrites "1.25e-05" as "0.0000125". */
+static void expand_exponent(float value, char text[NUMBER_TEXT]) {
+    const char *exponent_mark = strchr(text, 'e');
+    if (!exponent_mark) return;
+    int exponent = atoi(exponent_mark + 1);
+    if (exponent < -9 || exponent > 9) return;
+    int n_digits = 0;
+    for (const char *c = text; c < exponent_mark; c++) n_digits += isdigit((unsigned char)*c) != 0;
+    int n_decimals = n_digits - 1 - exponent;
+    snprintf(text, NUMBER_TEXT, "%.*f", n_decimals > 0 ? n_decimals : 0, (double)value);
+}
+
+const char *number_text(float value, char text[NUMBER_TEXT]) {
+    /* Six digits survive any float, and %g drops trailing zeros: fewer than six need no trial of their own. */
+    for (int n_digits = FLT_DIG; n_digits <= FLT_DECIMAL_DIG; n_digits++) {
+        snprintf(text, NUMBER_TEXT, "%.*g", n_digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    if (isfinite(value)) expand_exponent(value, text);
+    return text;
+}
+
+const char *bytes_text(uint64_t bytes, char text[NUMBER_TEXT]) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024.0 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1024.0;
+        unit++;
+    }
+    snprintf(text, NUMBER_TEXT, "%.*f %s", value == floor(value) ? 0 : 1, value, units[unit]);
+    return text;
+}
+
+void csv_field(FILE *stream, const char *text) {
+    if (*text && !strpbrk(text, ",\"\r\n")) {
+        fputs(text, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', stream);
+        fputc(*text, stream);
+    }
+    fputc('"', stream);
+}

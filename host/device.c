@@ -1,0 +1,313 @@
+/* One device: choice, context and queue, buffers, counters. */
+#include "device_cl.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Choice ------------------------------------------------------------------------------------------------------ */
+
+static bool contains_without_case(const char *text, const char *part) {
+    size_t n = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < n && text[i] && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
+        if (i == n) return true;
+    }
+    return n == 0;
+}
+
+/* Reads a whole selector "index" or "platform:device"; the number of integers read, 0 when it is neither. */
+static int parse_indices(const char *selector, long indices[2]) {
+    int n = 0;
+    for (const char *at = selector; n < 2; at++) {
+        if (!isdigit((unsigned char)*at)) return 0;
+        char *end;
+        indices[n++] = strtol(at, &end, 10);
+        if (*end == '\0') return n;
+        if (*end != ':') return 0;
+        at = end;
+    }
+    return 0;
+}
+
+static bool matches(const plethron_device_info *info, const char *selector) {
+    long at[2];
+    if (strcmp(selector, "host") == 0) return info->kind == PLETHRON_DEVICE_HOST;
+    if (strcmp(selector, "gpu") == 0) return info->kind == PLETHRON_DEVICE_GPU;
+    if (strcmp(selector, "cpu") == 0) return info->kind == PLETHRON_DEVICE_CPU;
+    switch (parse_indices(selector, at)) {
+    case 1: return info->index == at[0];
+    case 2: return info->platform_index == at[0] && info->device_index == at[1];
+    }
+    return info->kind != PLETHRON_DEVICE_HOST &&
+           (contains_without_case(info->name, selector) || contains_without_case(info->platform, selector));
+}
+
+static plethron_status no_device(const plethron_device_list *list, const char *selector, plethron_error *err) {
+    plethron_status status = error_set(err, PLETHRON_ERROR_NO_DEVICE,
+                                       "no device matches '%s' (allowed: gpu, cpu, host, an index, P:D, or a part of a "
+                                       "name); there is:",
+                                       selector);
+    if (!err) return status;
+    for (size_t i = 0; i < plethron_device_list_count(list); i++) {
+        const plethron_device_info *info = plethron_device_list_get(list, i);
+        size_t used = strlen(err->text);
+        if (info->index < 0)
+            snprintf(err->text + used, sizeof err->text - used, " host");
+        else
+            snprintf(err->text + used, sizeof err->text - used, " %d = %s;", info->index, info->name);
+    }
+    if (plethron_device_list_count(list) == 1) {
+        size_t used = strlen(err->text);
+        snprintf(err->text + used, sizeof err->text - used,
+                 " only. No OpenCL device was found: is a driver installed, and may its cache folder be written?");
+    }
+    return status;
+}
+
+static plethron_status choose(const plethron_device_list *list, const char *selector, size_t *chosen,
+                              plethron_error *err) {
+    if (!selector || !*selector) selector = getenv("PLETHRON_DEVICE");
+    if (selector && *selector) {
+        for (size_t i = 0; i < plethron_device_list_count(list); i++) {
+            if (!matches(plethron_device_list_get(list, i), selector)) continue;
+            *chosen = i;
+            return PLETHRON_OK;
+        }
+        return no_device(list, selector, err);
+    }
+    const plethron_device_kind order[] = {PLETHRON_DEVICE_GPU, PLETHRON_DEVICE_ACCELERATOR, PLETHRON_DEVICE_CPU,
+                                          PLETHRON_DEVICE_HOST};
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+        for (size_t i = 0; i < plethron_device_list_count(list); i++) {
+            if (plethron_device_list_get(list, i)->kind != order[k]) continue;
+            *chosen = i;
+            return PLETHRON_OK;
+        }
+    }
+    return no_device(list, "", err);
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
+
+static plethron_status read_capabilities(plethron_device *device, plethron_error *err) {
+    plethron_status status;
+    cl_uint vector_width = 1, alignment_bits = 0;
+    size_t group_items = 1;
+    cl_ulong cache_bytes = 0;
+    cl_device_fp_config fp = 0;
+    const struct {
+        cl_device_info property;
+        size_t bytes;
+        void *value;
+    } wanted[] = {
+        {CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof vector_width, &vector_width},
+        {CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof alignment_bits, &alignment_bits},
+        {CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group_items, &group_items},
+        {CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache_bytes, &cache_bytes},
+        {CL_DEVICE_SINGLE_FP_CONFIG, sizeof fp, &fp},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        TRY(device_status(clGetDeviceInfo(device->id, wanted[i].property, wanted[i].bytes, wanted[i].value, NULL),
+                          "asking the device for its capabilities", err));
+    device->vector_width = vector_width ? vector_width : 1;
+    device->buffer_alignment_bytes = alignment_bits / 8 ? alignment_bits / 8 : 1;
+    device->max_group_items = (unsigned)group_items;
+    device->cache_bytes = cache_bytes;
+    device->divides_exactly = fp & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
+out:
+    return status;
+}
+
+static plethron_status open_queue(plethron_device *device, plethron_error *err) {
+    plethron_status status;
+    cl_int code;
+    TRY(read_capabilities(device, err));
+    device->context = clCreateContext(NULL, 1, &device->id, NULL, NULL, &code);
+    TRY(device_status(code, "clCreateContext", err));
+    device->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
+    TRY(device_status(code, "clCreateCommandQueue", err));
+out:
+    return status;
+}
+
+plethron_status plethron_device_open(const char *selector, plethron_device **out, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    plethron_device *device = NULL;
+    size_t chosen = 0;
+    TRY(memory_allocate(1, sizeof *device, "a device", &memory, err));
+    device = memory;
+    TRY(plethron_device_list_open(&device->list, err));
+    TRY(choose(device->list, selector, &chosen, err));
+    device->info = *plethron_device_list_get(device->list, chosen);
+    device->id = device_list_id(device->list, chosen);
+    device->process = getpid();
+    device->counters.struct_size = sizeof device->counters;
+    if (!device_is_host(device)) TRY(open_queue(device, err));
+    *out = device;
+    device = NULL;
+out:
+    plethron_device_close(device);
+    return status;
+}
+
+void plethron_device_close(plethron_device *device) {
+    if (!device) return;
+    if (device->queue) clReleaseCommandQueue(device->queue);
+    if (device->context) clReleaseContext(device->context);
+    plethron_device_list_close(device->list);
+    free(device);
+}
+
+const plethron_device_info *plethron_device_describe(const plethron_device *device) {
+    return &device->info;
+}
+
+plethron_status plethron_device_counters(const plethron_device *device, plethron_counters *counters,
+                                         plethron_error *err) {
+    size_t struct_size = counters->struct_size;
+    plethron_status status = error_check_struct(struct_size, sizeof *counters, "plethron_counters", err);
+    if (status != PLETHRON_OK) return status;
+    memcpy(counters, &device->counters, struct_size);
+    counters->struct_size = struct_size;
+    return PLETHRON_OK;
+}
+
+bool device_is_host(const plethron_device *device) {
+    return device->info.kind == PLETHRON_DEVICE_HOST;
+}
+unsigned device_vector_width(const plethron_device *device) {
+    return device->vector_width;
+}
+unsigned device_max_group_items(const plethron_device *device) {
+    return device->max_group_items;
+}
+uint64_t device_cache_bytes(const plethron_device *device) {
+    return device->cache_bytes;
+}
+bool device_divides_exactly(const plethron_device *device) {
+    return device->divides_exactly;
+}
+
+plethron_status device_check_process(const plethron_device *device, plethron_error *err) {
+    if (device->process == getpid()) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
+                     "the device was opened by process %ld, this is process %ld: open devices after the fork",
+                     (long)device->process, (long)getpid());
+}
+
+plethron_status device_flush(plethron_device *device, plethron_error *err) {
+    return device_status(clFlush(device->queue), "handing work to the device (clFlush)", err);
+}
+
+plethron_status device_finish(plethron_device *device, plethron_error *err) {
+    return device_status(clFinish(device->queue), "waiting for the device (clFinish)", err);
+}
+
+/* ---- Buffers ----------------------------------------------------------------------------------------------------- */
+
+static const cl_uint guard_pattern = 0x7FC0DEADu; /* a NaN that no computation makes */
+
+void device_guard_buffers(plethron_device *device, size_t margin_bytes) {
+    size_t alignment = device->buffer_alignment_bytes > 4 ? device->buffer_alignment_bytes : 4;
+    device->guard_bytes = (margin_bytes + alignment - 1) / alignment * alignment;
+}
+
+size_t device_guard_violations(const plethron_device *device) {
+    return device->guard_violations;
+}
+
+/* Reads a margin back and counts a violation when a word of it has changed. */
+static void check_margin(device_buffer *buffer, size_t offset_bytes) {
+    cl_uint *words = malloc(buffer->margin_bytes);
+    bool intact = words && clEnqueueReadBuffer(buffer->device->queue, buffer->guarded, CL_TRUE, offset_bytes,
+                                               buffer->margin_bytes, words, 0, NULL, NULL) == CL_SUCCESS;
+    for (size_t i = 0; intact && i < buffer->margin_bytes / sizeof *words; i++) intact = words[i] == guard_pattern;
+    if (!intact) buffer->device->guard_violations++;
+    free(words);
+}
+
+static plethron_status create_guarded(device_buffer *buffer, size_t bytes, plethron_error *err) {
+    plethron_status status;
+    cl_int code;
+    const size_t margin = buffer->device->guard_bytes, total = bytes + 2 * margin;
+    cl_buffer_region region = {margin, bytes};
+    buffer->guarded = clCreateBuffer(buffer->device->context, CL_MEM_READ_WRITE, total, NULL, &code);
+    TRY(device_status(code, "clCreateBuffer", err));
+    TRY(device_status(clEnqueueFillBuffer(buffer->device->queue, buffer->guarded, &guard_pattern, sizeof guard_pattern,
+                                          0, total, 0, NULL, NULL),
+                      "clEnqueueFillBuffer", err));
+    buffer->margin_bytes = margin;
+    buffer->memory =
+        clCreateSubBuffer(buffer->guarded, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+    TRY(device_status(code, "clCreateSubBuffer", err));
+out:
+    return status;
+}
+
+plethron_status device_buffer_create(plethron_device *device, size_t bytes, const char *what, device_buffer **out,
+                                     plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    device_buffer *buffer = NULL;
+    cl_int code = CL_SUCCESS;
+    if (bytes > device->info.max_alloc_bytes)
+        return error_set(err, PLETHRON_ERROR_MEMORY, "%s needs %zu bytes; %s allows %llu in one buffer", what, bytes,
+                         device->info.name, (unsigned long long)device->info.max_alloc_bytes);
+    TRY(memory_allocate(1, sizeof *buffer, what, &memory, err));
+    buffer = memory;
+    buffer->device = device;
+    buffer->bytes = bytes;
+    if (device->guard_bytes) {
+        TRY(create_guarded(buffer, bytes, err));
+    } else {
+        buffer->memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+        TRY(device_status(code, what, err));
+    }
+    *out = buffer;
+    buffer = NULL;
+out:
+    device_buffer_close(buffer);
+    return status;
+}
+
+void device_buffer_close(device_buffer *buffer) {
+    if (!buffer) return;
+    if (buffer->margin_bytes) {
+        check_margin(buffer, 0);
+        check_margin(buffer, buffer->margin_bytes + buffer->bytes);
+    }
+    if (buffer->memory) clReleaseMemObject(buffer->memory);
+    if (buffer->guarded) clReleaseMemObject(buffer->guarded);
+    free(buffer);
+}
+
+plethron_status device_buffer_upload(device_buffer *buffer, size_t offset_bytes, size_t bytes, const void *data,
+                                     plethron_error *err) {
+    plethron_device *device = buffer->device;
+    device->counters.uploads++;
+    device->counters.upload_bytes += bytes;
+    return device_status(
+        clEnqueueWriteBuffer(device->queue, buffer->memory, CL_TRUE, offset_bytes, bytes, data, 0, NULL, NULL),
+        "copying to the device (clEnqueueWriteBuffer)", err);
+}
+
+plethron_status device_buffer_download(device_buffer *buffer, size_t offset_bytes, size_t bytes, void *data,
+                                       plethron_error *err) {
+    plethron_device *device = buffer->device;
+    device->counters.downloads++;
+    device->counters.download_bytes += bytes;
+    return device_status(
+        clEnqueueReadBuffer(device->queue, buffer->memory, CL_TRUE, offset_bytes, bytes, data, 0, NULL, NULL),
+        "copying from the device (clEnqueueReadBuffer)", err);
+}
+
+plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err) {
+    const cl_uint zero = 0;
+    return device_status(
+        clEnqueueFillBuffer(buffer->device->queue, buffer->memory, &zero, sizeof zero, 0, buffer->bytes, 0, NULL, NULL),
+        "clearing a buffer (clEnqueueFillBuffer)", err);
+}

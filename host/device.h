@@ -1,0 +1,44 @@
+/* Devices, their queue, buffers and counters. The only files that hold raw OpenCL handles are device*.c, program.c and
+ * kernel_cache.c; they share them through device_cl.h. */
+#ifndef PLETHRON_DEVICE_H
+#define PLETHRON_DEVICE_H
+
+#include "status.h"
+
+typedef struct device_buffer device_buffer;
+
+/* True for the host, which has no buffers and no kernels: a strategy works on host memory there. */
+bool device_is_host(const plethron_device *device);
+
+/* Fails in a process that was forked after the device was opened: OpenCL would hang there. */
+plethron_status device_check_process(const plethron_device *device, plethron_error *err);
+
+/* The widest float vector the device computes with at once: 16 with AVX-512, 8 with AVX2, 1 on most GPUs. */
+unsigned device_vector_width(const plethron_device *device);
+unsigned device_max_group_items(const plethron_device *device);
+/* The cache before global memory; 0 when the device names none. */
+uint64_t device_cache_bytes(const plethron_device *device);
+/* False when division has to be corrected in the kernels (EXACT_DIVIDE in arithmetic.cl). */
+bool device_divides_exactly(const plethron_device *device);
+
+/* A buffer of `bytes` > 0 on the device, content undefined. `what` names it in errors. */
+plethron_status device_buffer_create(plethron_device *device, size_t bytes, const char *what, device_buffer **out,
+                                     plethron_error *err);
+void device_buffer_close(device_buffer *buffer);
+/* Upload and download wait until done. */
+plethron_status device_buffer_upload(device_buffer *buffer, size_t offset_bytes, size_t bytes, const void *data,
+                                     plethron_error *err);
+plethron_status device_buffer_download(device_buffer *buffer, size_t offset_bytes, size_t bytes, void *data,
+                                       plethron_error *err);
+plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err);
+
+/* Hands queued work to the device; finish also waits for its end. */
+plethron_status device_flush(plethron_device *device, plethron_error *err);
+plethron_status device_finish(plethron_device *device, plethron_error *err);
+
+/* For tests: every later buffer lies between margins of NaN; a kernel that reads there spoils its result, one that
+ * writes there is counted when the buffer is closed. */
+void device_guard_buffers(plethron_device *device, size_t margin_bytes);
+size_t device_guard_violations(const plethron_device *device);
+
+#endif

@@ -1,0 +1,44 @@
+/* The raw OpenCL handles; only device*.c, program.c and kernel_cache.c include this. */
+#ifndef PLETHRON_DEVICE_CL_H
+#define PLETHRON_DEVICE_CL_H
+
+#include "device.h"
+
+#include <CL/cl.h>
+#include <sys/types.h>
+
+struct plethron_device {
+    plethron_device_info info;
+    plethron_device_list *list; /* owns the strings of info */
+    cl_device_id id;            /* NULL on the host */
+    cl_context context;
+    cl_command_queue queue;
+    pid_t process;
+    unsigned vector_width;
+    unsigned max_group_items;
+    uint64_t cache_bytes;
+    bool divides_exactly;
+    size_t buffer_alignment_bytes;
+    size_t guard_bytes;
+    size_t guard_violations;
+    plethron_counters counters;
+};
+
+struct device_buffer {
+    plethron_device *device;
+    cl_mem memory;  /* what kernels see */
+    cl_mem guarded; /* with its margins; NULL without a guard */
+    size_t bytes;
+    size_t margin_bytes;
+};
+
+/* The OpenCL device of a list's entry; NULL for the host. */
+cl_device_id device_list_id(const plethron_device_list *list, size_t i);
+
+/* Turns an OpenCL code into a status; `action` says what was tried. */
+plethron_status device_status(cl_int code, const char *action, plethron_error *err);
+
+/* A string property in fresh memory, for free. */
+plethron_status device_text(cl_device_id id, cl_device_info property, char **out, plethron_error *err);
+
+#endif

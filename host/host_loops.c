@@ -1,0 +1,157 @@
+/* The same sums in the same order as the kernels of `staged`, so host and staged agree bit by bit. The arithmetic of a
+ * row is the kernels' own text, compiled as C. HOST_LOOPS names this variant's table. */
+#include "host_loops.h"
+
+#include "dataset.h"
+#include "opencl_c.h"
+
+#include "arithmetic.cl"
+#include "row.cl"
+
+#ifndef HOST_LOOPS
+#error "HOST_LOOPS, the name of this variant, must be defined"
+#endif
+
+enum { TILE = DATASET_TILE, ITEM_ROWS = 8, MAX_UNITS = HOST_LANES * HOST_MAX_VECTORS };
+
+typedef float lanes __attribute__((vector_size(HOST_LANES * sizeof(float))));
+
+static inline lanes lanes_fma(float x, lanes y, lanes sum) {
+    for (int lane = 0; lane < HOST_LANES; lane++) sum[lane] = fma(x, y[lane], sum[lane]);
+    return sum;
+}
+
+/* sum[a][v] += x[d * x_depth + a * x_row] * y[d * y_depth + v], d ascending: multiply_add of tile.cl. */
+static inline __attribute__((always_inline)) void multiply_add(const float *x, size_t x_depth, size_t x_row,
+                                                               const float *y, size_t y_depth, int depth,
+                                                               const int n_vectors,
+                                                               lanes sum[ITEM_ROWS][HOST_MAX_VECTORS]) {
+    for (int d = 0; d < depth; d++) {
+        const lanes *y_d = (const lanes *)(const void *)(y + (size_t)d * y_depth);
+#pragma GCC unroll 8
+        for (int a = 0; a < ITEM_ROWS; a++)
+#pragma GCC unroll 2
+            for (int v = 0; v < n_vectors; v++)
+                sum[a][v] = lanes_fma(x[(size_t)d * x_depth + (size_t)a * x_row], y_d[v], sum[a][v]);
+    }
+}
+
+/* ---- Forward ----------------------------------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) void forward_rows(const host_block *block, const int n_vectors, float *Z) {
+    const size_t n_features = (size_t)block->n_features, width = (size_t)n_vectors * HOST_LANES;
+    const lanes *bias = (const lanes *)(const void *)(block->weights + n_features * block->weights_stride);
+    for (int row = 0; row < block->n_rows; row += ITEM_ROWS) {
+        const float *x = block->tiles + (size_t)(row / TILE) * n_features * TILE + row % TILE;
+        lanes z[ITEM_ROWS][HOST_MAX_VECTORS];
+        for (int a = 0; a < ITEM_ROWS; a++)
+            for (int v = 0; v < n_vectors; v++) z[a][v] = bias[v];
+        multiply_add(x, TILE, 1, block->weights, block->weights_stride, block->n_features, n_vectors, z);
+        for (int a = 0; a < ITEM_ROWS; a++)
+            for (int v = 0; v < n_vectors; v++)
+                *(lanes *)(void *)(Z + (size_t)(row + a) * width + (size_t)v * HOST_LANES) = z[a][v];
+    }
+}
+
+static void forward(const host_block *block, int activate, float *P) {
+    if (block->n_vectors == 1)
+        forward_rows(block, 1, P);
+    else
+        forward_rows(block, 2, P);
+    const size_t n = (size_t)block->n_rows * (size_t)block->n_vectors * HOST_LANES;
+    if (activate)
+        for (size_t e = 0; e < n; e++) P[e] = sigmoid(P[e]);
+}
+
+/* y of one row for each unit of the chunk. */
+static inline void row_targets(const host_block *block, int row, int n_units, float y[MAX_UNITS]) {
+    for (int u = 0; u < n_units; u++)
+        y[u] = row_target(block->Y[(size_t)block->target[u] * block->y_stride + (size_t)row], block->positive_class[u]);
+}
+
+/* ---- Gradient ---------------------------------------------------------------------------------------------------- */
+
+/* P becomes R; the bias's sum starts at 0 and adds the rows ascending. */
+static void delta(const host_block *block, float *P, float *bias_sum) {
+    const int n_units = block->n_vectors * HOST_LANES;
+    memset(bias_sum, 0, (size_t)n_units * sizeof *bias_sum);
+    for (int row = 0; row < block->n_rows; row++) {
+        float y[MAX_UNITS], *p = P + (size_t)row * (size_t)n_units;
+        row_targets(block, row, n_units, y);
+        for (int u = 0; u < n_units; u++) p[u] = row_delta(p[u], y[u], block->loss[u], block->losses);
+        for (int u = 0; u < n_units; u++) bias_sum[u] += p[u];
+    }
+}
+
+static inline __attribute__((always_inline)) void weight_sums(const host_block *block, const int n_vectors,
+                                                              const float *R, float *sums) {
+    const size_t n_features = (size_t)block->n_features, width = (size_t)n_vectors * HOST_LANES;
+    for (size_t k0 = 0; k0 < n_features; k0 += ITEM_ROWS) {
+        lanes sum[ITEM_ROWS][HOST_MAX_VECTORS];
+        memset(sum, 0, sizeof sum);
+        for (int row = 0; row < block->n_rows; row += TILE) {
+            const int depth = block->n_rows - row < TILE ? block->n_rows - row : TILE;
+            multiply_add(block->tiles + ((size_t)(row / TILE) * n_features + k0) * TILE, 1, TILE,
+                         R + (size_t)row * width, width, depth, n_vectors, sum);
+        }
+        for (size_t a = 0; a < ITEM_ROWS && k0 + a < n_features; a++)
+            memcpy(sums + (k0 + a) * width, sum[a], width * sizeof *sums);
+    }
+}
+
+static void gradient(const host_block *block, float *R, float *sums) {
+    forward(block, 1, R);
+    delta(block, R, sums + (size_t)block->n_features * (size_t)block->n_vectors * HOST_LANES);
+    if (block->n_vectors == 1)
+        weight_sums(block, 1, R, sums);
+    else
+        weight_sums(block, 2, R, sums);
+}
+
+static void add(float *total, const float *part, size_t n) {
+    for (size_t e = 0; e < n; e++) total[e] += part[e];
+}
+
+/* ---- Update and measures ----------------------------------------------------------------------------------------- */
+
+static void update(const host_update *step, const float *sums) {
+    const int n_units = step->n_vectors * HOST_LANES;
+    for (int row = 0; row <= step->n_features; row++) {
+        float *w = step->weights + (size_t)row * step->weights_stride;
+        const float *sum = sums + (size_t)row * (size_t)n_units;
+        const int is_bias = row == step->n_features;
+        for (int u = 0; u < n_units; u++) {
+            float slope = sum[u] * step->scale[u];
+            if (!is_bias) slope = fma(step->l2[u], w[u], slope);
+            const float moved = fma(-step->learning_rate[u], slope, w[u]);
+            w[u] = step->epoch < step->epochs[u] ? moved : w[u];
+        }
+    }
+}
+
+static void measure(const host_block *block, float *Z, float *loss, float *error, int32_t *correct) {
+    const int n_units = block->n_vectors * HOST_LANES;
+    forward(block, 0, Z);
+    memset(loss, 0, (size_t)n_units * sizeof *loss);
+    memset(error, 0, (size_t)n_units * sizeof *error);
+    memset(correct, 0, (size_t)n_units * sizeof *correct);
+    for (int row = 0; row < block->n_rows; row++) {
+        float y[MAX_UNITS];
+        const float *z = Z + (size_t)row * (size_t)n_units;
+        row_targets(block, row, n_units, y);
+        for (int u = 0; u < n_units; u++) {
+            const float p = sigmoid(z[u]);
+            loss[u] += row_loss(z[u], p, y[u], block->loss[u]);
+            error[u] += p - y[u];
+            correct[u] += row_correct(p, y[u]);
+        }
+    }
+}
+
+const host_loops HOST_LOOPS = {
+    .forward = forward,
+    .gradient = gradient,
+    .measure = measure,
+    .add = add,
+    .update = update,
+};

@@ -1,0 +1,63 @@
+/* The inner loops of the strategy `host`, compiled once for each instruction set (cmake/host_loops.cmake) from
+ * host_loops.c. All variants give the same bits. */
+#ifndef PLETHRON_HOST_LOOPS_H
+#define PLETHRON_HOST_LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HOST_LANES = 16,     /* units of a vector */
+    HOST_MAX_VECTORS = 2 /* vectors of a chunk of units */
+};
+
+/* Rows of one summation block (or fewer) and a chunk of n_vectors x HOST_LANES units. Matrices of the chunk have a
+ * stride of n_vectors x HOST_LANES; matrices of the bank are given at the chunk's first unit. */
+typedef struct host_block {
+    const float *tiles; /* X [n_tiles, n_features, TILE] at the first row, padded (dataset.h) */
+    const float *Y;     /* [n_targets, y_stride] at the first row */
+    size_t y_stride;
+    int n_rows;
+    int n_features;
+    int n_vectors;
+    const float *weights; /* [n_features + 1, weights_stride], bias last */
+    size_t weights_stride;
+    const float *positive_class; /* values a unit of the chunk */
+    const int32_t *loss;
+    const int32_t *target;
+    int losses;
+} host_block;
+
+/* What an update needs, at the chunk's first unit. */
+typedef struct host_update {
+    float *weights; /* [n_features + 1, weights_stride] */
+    size_t weights_stride;
+    int n_features;
+    int n_vectors;
+    const float *scale;
+    const float *learning_rate;
+    const float *l2;
+    const int32_t *epochs;
+    int32_t epoch;
+} host_update;
+
+typedef struct host_loops {
+    /* P = sigmoid(X W + b), or X W + b itself: [n_rows rounded up to TILE, chunk]. */
+    void (*forward)(const host_block *block, int activate, float *P);
+    /* The block's gradient sums [n_features + 1, chunk], bias last; `R` is room for [n_rows rounded up to TILE, chunk].
+     */
+    void (*gradient)(const host_block *block, float *R, float *sums);
+    /* The block's measures, [chunk] each; `Z` is room as `R` above. */
+    void (*measure)(const host_block *block, float *Z, float *loss, float *error, int32_t *correct);
+    /* total += part, [n]. */
+    void (*add)(float *total, const float *part, size_t n);
+    /* One step with the gradient sums [n_features + 1, chunk]. */
+    void (*update)(const host_update *update, const float *sums);
+} host_loops;
+
+#ifdef PLETHRON_X86_VARIANTS
+extern const host_loops host_loops_avx512, host_loops_avx2;
+#endif
+extern const host_loops host_loops_plain;
+
+#endif

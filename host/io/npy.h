@@ -1,0 +1,13 @@
+/* Reader of NPY, numpy's file of one array. Specification: numpy.lib.format. */
+#ifndef PLETHRON_IO_NPY_H
+#define PLETHRON_IO_NPY_H
+
+#include "table.h"
+
+/* Whether the content begins as an NPY does. */
+bool npy_recognise(const void *bytes, size_t n_bytes);
+
+/* Fills the empty table; its path is named in errors. One dimension is one column; columns are named "0", "1", ... */
+plethron_status npy_read(const void *bytes, size_t n_bytes, plethron_table *table, plethron_error *err);
+
+#endif

@@ -1,0 +1,223 @@
+/* Building programs and launching kernels. */
+#include "program.h"
+
+#include "kernel_cache.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct device_program {
+    plethron_device *device;
+    cl_program handle;
+};
+
+struct device_kernel {
+    plethron_device *device;
+    cl_kernel handle;
+    char name[32];
+};
+
+enum { MAX_SOURCES = 16, MAX_KERNEL_FILE_BYTES = 1 << 20 };
+
+/* ---- Sources ----------------------------------------------------------------------------------------------------- */
+
+static const char *embedded_text(const char *name) {
+    for (const kernel_source *source = kernel_sources; source->name; source++)
+        if (strcmp(source->name, name) == 0) return source->text;
+    return NULL;
+}
+
+static plethron_status read_kernel_file(const char *folder, const char *name, char **out, plethron_error *err) {
+    plethron_status status;
+    FILE *file = NULL;
+    void *text = NULL;
+    char path[1024];
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+        return error_set(err, PLETHRON_ERROR_FILE, "PLETHRON_KERNEL_DIR is too long: '%s'", folder);
+    TRY(memory_allocate(MAX_KERNEL_FILE_BYTES, 1, path, &text, err));
+    file = fopen(path, "rb");
+    if (!file) {
+        status = error_set(err, PLETHRON_ERROR_FILE, "%s: cannot be opened (PLETHRON_KERNEL_DIR)", path);
+        goto out;
+    }
+    size_t n = fread(text, 1, MAX_KERNEL_FILE_BYTES, file);
+    if (ferror(file) || n == MAX_KERNEL_FILE_BYTES) {
+        status = error_set(err, PLETHRON_ERROR_FILE, "%s: cannot be read, or holds over %d bytes", path,
+                           MAX_KERNEL_FILE_BYTES - 1);
+        goto out;
+    }
+    *out = text;
+    text = NULL;
+out:
+    if (file) fclose(file);
+    free(text);
+    return status;
+}
+
+/* The text of one source, behind a #line that makes build logs name the file; for free. */
+static plethron_status load_source(const char *name, char **out, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    char *from_file = NULL;
+    void *memory = NULL;
+    const char *folder = getenv("PLETHRON_KERNEL_DIR"), *text = embedded_text(name);
+    if (folder && *folder) {
+        TRY(read_kernel_file(folder, name, &from_file, err));
+        text = from_file;
+    }
+    if (!text) {
+        status = error_set(err, PLETHRON_ERROR_KERNEL, "kernel source %s is not part of this build", name);
+        goto out;
+    }
+    size_t bytes = strlen(text) + strlen(name) + sizeof "#line 1 \"\"\n";
+    TRY(memory_allocate(bytes, 1, name, &memory, err));
+    snprintf(memory, bytes, "#line 1 \"%s\"\n%s", name, text);
+    *out = memory;
+out:
+    free(from_file);
+    return status;
+}
+
+/* ---- Building ---------------------------------------------------------------------------------------------------- */
+
+static plethron_status build_failed(device_program *program, cl_int code, plethron_error *err) {
+    error_set(err, PLETHRON_ERROR_KERNEL, "%s cannot build the kernels (OpenCL error %d): ", program->device->info.name,
+              code);
+    if (!err) return PLETHRON_ERROR_KERNEL;
+    err->opencl_code = code;
+    size_t used = strlen(err->text), log_bytes = 0;
+    void *log = NULL;
+    cl_device_id id = program->device->id;
+    if (clGetProgramBuildInfo(program->handle, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &log_bytes) == CL_SUCCESS &&
+        memory_allocate(log_bytes + 1, 1, "a build log", &log, NULL) == PLETHRON_OK &&
+        clGetProgramBuildInfo(program->handle, id, CL_PROGRAM_BUILD_LOG, log_bytes, log, NULL) == CL_SUCCESS)
+        snprintf(err->text + used, sizeof err->text - used, "%s", (const char *)log);
+    free(log);
+    return PLETHRON_ERROR_KERNEL;
+}
+
+static plethron_status build(device_program *program, const char *options, plethron_error *err) {
+    cl_int code = clBuildProgram(program->handle, 1, &program->device->id, options, NULL, NULL);
+    return code == CL_SUCCESS ? PLETHRON_OK : build_failed(program, code, err);
+}
+
+/* True when the program could be made from the binary cached under the key. */
+static bool open_cached(device_program *program, const char *key, const char *options) {
+    size_t n_bytes = 0;
+    unsigned char *binary = kernel_cache_read(key, &n_bytes);
+    if (!binary) return false;
+    const unsigned char *binaries[] = {binary};
+    cl_int code, loaded;
+    program->handle = clCreateProgramWithBinary(program->device->context, 1, &program->device->id, &n_bytes, binaries,
+                                                &loaded, &code);
+    free(binary);
+    if (program->handle && code == CL_SUCCESS && loaded == CL_SUCCESS && build(program, options, NULL) == PLETHRON_OK)
+        return true;
+    if (program->handle) clReleaseProgram(program->handle);
+    program->handle = NULL;
+    return false;
+}
+
+static plethron_status open_sources(device_program *program, const char **texts, size_t n_texts, const char *options,
+                                    plethron_error *err) {
+    plethron_status status;
+    cl_int code;
+    program->handle = clCreateProgramWithSource(program->device->context, (cl_uint)n_texts, texts, NULL, &code);
+    TRY(device_status(code, "clCreateProgramWithSource", err));
+    TRY(build(program, options, err));
+out:
+    return status;
+}
+
+plethron_status program_open(plethron_device *device, const char *const *source_names, size_t n_sources,
+                             const char *options, device_program **out, plethron_error *err) {
+    plethron_status status;
+    device_program *opened = NULL;
+    void *memory = NULL;
+    char *texts[MAX_SOURCES] = {NULL};
+    char all_options[512], key[KERNEL_CACHE_KEY_LENGTH + 1];
+    if (n_sources > MAX_SOURCES ||
+        snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 %s%s",
+                 device_divides_exactly(device) ? "-cl-fp32-correctly-rounded-divide-sqrt -DEXACT_DIVIDE=1 " : "",
+                 options) >= (int)sizeof all_options)
+        return error_set(err, PLETHRON_ERROR_KERNEL, "too many kernel sources or build options");
+    TRY(memory_allocate(1, sizeof *opened, "a program", &memory, err));
+    opened = memory;
+    opened->device = device;
+    for (size_t i = 0; i < n_sources; i++) TRY(load_source(source_names[i], &texts[i], err));
+    kernel_cache_key(device, (const char *const *)texts, n_sources, all_options, key);
+    if (!open_cached(opened, key, all_options)) {
+        TRY(open_sources(opened, (const char **)texts, n_sources, all_options, err));
+        kernel_cache_write(key, opened->handle);
+    }
+    *out = opened;
+    opened = NULL;
+out:
+    for (size_t i = 0; i < MAX_SOURCES; i++) free(texts[i]);
+    program_close(opened);
+    return status;
+}
+
+void program_close(device_program *program) {
+    if (!program) return;
+    if (program->handle) clReleaseProgram(program->handle);
+    free(program);
+}
+
+/* ---- Kernels ----------------------------------------------------------------------------------------------------- */
+
+plethron_status program_kernel(device_program *program, const char *name, device_kernel **out, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    device_kernel *opened = NULL;
+    cl_int code;
+    TRY(memory_allocate(1, sizeof *opened, "a kernel", &memory, err));
+    opened = memory;
+    opened->device = program->device;
+    snprintf(opened->name, sizeof opened->name, "%s", name);
+    opened->handle = clCreateKernel(program->handle, name, &code);
+    TRY(device_status(code, name, err));
+    *out = opened;
+    opened = NULL;
+out:
+    kernel_close(opened);
+    return status;
+}
+
+void kernel_close(device_kernel *kernel) {
+    if (!kernel) return;
+    if (kernel->handle) clReleaseKernel(kernel->handle);
+    free(kernel);
+}
+
+static cl_int set_arguments(cl_kernel kernel, const char *types, va_list arguments) {
+    cl_int code = CL_SUCCESS;
+    for (cl_uint i = 0; types[i] && code == CL_SUCCESS; i++) {
+        if (types[i] == 'b') {
+            cl_mem memory = va_arg(arguments, device_buffer *)->memory;
+            code = clSetKernelArg(kernel, i, sizeof memory, &memory);
+        } else {
+            cl_int value = va_arg(arguments, int);
+            code = clSetKernelArg(kernel, i, sizeof value, &value);
+        }
+    }
+    return code;
+}
+
+plethron_status kernel_launch(device_kernel *kernel, const kernel_range *range, plethron_error *err, const char *types,
+                              ...) {
+    plethron_status status;
+    char action[64];
+    snprintf(action, sizeof action, "launching the kernel '%s'", kernel->name);
+    va_list arguments;
+    va_start(arguments, types);
+    cl_int code = set_arguments(kernel->handle, types, arguments);
+    va_end(arguments);
+    TRY(device_status(code, action, err));
+    TRY(device_status(clEnqueueNDRangeKernel(kernel->device->queue, kernel->handle, 3, NULL, range->global,
+                                             range->local, 0, NULL, NULL),
+                      action, err));
+    kernel->device->counters.launches++;
+out:
+    return status;
+}

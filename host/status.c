@@ -1,0 +1,73 @@
+#include "status.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRINGIFY_(x) #x
+#define STRINGIFY(x) STRINGIFY_(x)
+
+const char *plethron_version(void) {
+    return STRINGIFY(PLETHRON_VERSION_MAJOR) "." STRINGIFY(PLETHRON_VERSION_MINOR) "." STRINGIFY(
+        PLETHRON_VERSION_PATCH);
+}
+
+const char *plethron_status_name(plethron_status status) {
+    switch (status) {
+    case PLETHRON_OK: return "ok";
+    case PLETHRON_ERROR_ARGUMENT: return "bad argument";
+    case PLETHRON_ERROR_MEMORY: return "out of memory";
+    case PLETHRON_ERROR_NO_DEVICE: return "no such device";
+    case PLETHRON_ERROR_DEVICE: return "OpenCL call failed";
+    case PLETHRON_ERROR_KERNEL: return "kernel build failed";
+    case PLETHRON_ERROR_UNSUPPORTED: return "not supported";
+    case PLETHRON_ERROR_FILE: return "file error";
+    case PLETHRON_ERROR_FORMAT: return "bad file content";
+    case PLETHRON_ERROR_INTERRUPTED: return "interrupted";
+    }
+    return "unknown status";
+}
+
+plethron_status error_set(plethron_error *err, plethron_status status, const char *format, ...) {
+    if (err) {
+        err->status = status;
+        err->opencl_code = 0;
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err->text, sizeof err->text, format, args);
+        va_end(args);
+    }
+    return status;
+}
+
+plethron_status error_check_struct(size_t struct_size, size_t known, const char *name, plethron_error *err) {
+    if (struct_size > 0 && struct_size <= known) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s.struct_size is %zu: expected sizeof(%s) = %zu", name,
+                     struct_size, name, known);
+}
+
+bool size_multiply(size_t a, size_t b, size_t *product) {
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+plethron_status memory_allocate(size_t count, size_t size, const char *what, void **out, plethron_error *err) {
+    enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
+    size_t bytes;
+    if (!size_multiply(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
+        return error_set(err, PLETHRON_ERROR_MEMORY, "%s: %zu x %zu bytes is more than can be addressed", what, count,
+                         size);
+    size_t rounded = (bytes / ALIGNMENT + 1) * ALIGNMENT; /* never zero */
+    void *memory = aligned_alloc(ALIGNMENT, rounded);
+    if (!memory) return error_set(err, PLETHRON_ERROR_MEMORY, "%s: no memory for %zu bytes", what, bytes);
+    memset(memory, 0, rounded);
+    *out = memory;
+    return PLETHRON_OK;
+}
+
+plethron_status memory_copy_text(const char *text, char **out, plethron_error *err) {
+    size_t bytes = strlen(text) + 1;
+    void *copy = NULL;
+    plethron_status status = memory_allocate(bytes, 1, "a name", &copy, err);
+    if (status == PLETHRON_OK) *out = memcpy(copy, text, bytes);
+    return status;
+}

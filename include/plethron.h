@@ -1,0 +1,388 @@
+/* Plethron trains very many independent perceptrons at once on any OpenCL device.
+ *
+ * One perceptron, called a unit, is p = sigmoid(x . w + b). A bank is the units that are trained together on one data
+ * set; each unit has hyper-parameters, a target and a start of its own.
+ *
+ *     plethron_device *device = NULL;
+ *     plethron_dataset *data = NULL;
+ *     plethron_bank *bank = NULL;
+ *     plethron_error err;
+ *     if (plethron_device_open(NULL, &device, &err) ||
+ *         plethron_dataset_create(device, X, n_samples, n_features, Y, 1, NULL, &data, &err) ||
+ *         plethron_bank_create(n_features, n_units, NULL, &bank, &err) ||
+ *         plethron_train(data, bank, NULL, &err) ||
+ *         plethron_predict(device, bank, X_new, n_new, P, &err))
+ *         fprintf(stderr, "%s\n", err.text);
+ *     plethron_bank_close(bank);
+ *     plethron_dataset_close(data);
+ *     plethron_device_close(device);
+ *
+ * Conventions of every function here:
+ *   - Matrices are row-major and dense. Letters stay the same everywhere: X [n_samples, n_features],
+ *     Y [n_samples, n_targets], W [n_features, n_units], b [n_units], P [n_samples, n_units].
+ *   - A fallible function returns a plethron_status: 0 is success, errors are negative. `err`, always the last
+ *     parameter, may be NULL; after a failure its text says what was wrong, which value, and what was allowed.
+ *     Outputs are left untouched on failure.
+ *   - `**out` belongs to the caller and is released by the type's _close, which accepts NULL. A plain returned pointer
+ *     is borrowed from the object asked and lives as long as it does. Inputs are read during the call only.
+ *   - Option structs begin with `struct_size = sizeof(the struct)`; a field left zero means its default, and a NULL
+ *     pointer to options means all defaults.
+ *   - The library never prints, never exits, and keeps no mutable globals. Different objects may be used from different
+ *     threads at once; one object by one thread at a time. A process that forked must open its devices after the fork.
+ *   - The same inputs under the same strategy give the same bits, on every device whose listing says that the bit
+ *     contract holds there; a unit's result does not depend on the other units of its bank.
+ */
+#ifndef PLETHRON_H
+#define PLETHRON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The one place that holds the version; the build reads it from here. */
+#define PLETHRON_VERSION_MAJOR 0
+#define PLETHRON_VERSION_MINOR 1
+#define PLETHRON_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define PLETHRON_API __attribute__((visibility("default")))
+#else
+#define PLETHRON_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status and errors ------------------------------------------------------------------------------------------ */
+
+typedef enum plethron_status {
+    PLETHRON_OK = 0,
+    PLETHRON_ERROR_ARGUMENT = -1,    /* a value passed in is not allowed */
+    PLETHRON_ERROR_MEMORY = -2,      /* the host or the device has not enough memory */
+    PLETHRON_ERROR_NO_DEVICE = -3,   /* no device matches the selector */
+    PLETHRON_ERROR_DEVICE = -4,      /* an OpenCL call failed; plethron_error.opencl_code says how */
+    PLETHRON_ERROR_KERNEL = -5,      /* a kernel did not build; the text carries the head of the build log */
+    PLETHRON_ERROR_UNSUPPORTED = -6, /* the strategy or feature does not apply to this problem or device */
+    PLETHRON_ERROR_FILE = -7,        /* a file cannot be opened, read or written */
+    PLETHRON_ERROR_FORMAT = -8,      /* a file's content is not what its format demands */
+    PLETHRON_ERROR_INTERRUPTED = -9  /* a callback asked to stop; what was trained until then is kept */
+} plethron_status;
+
+typedef struct plethron_error {
+    plethron_status status;
+    int opencl_code; /* the failed OpenCL call's code, or 0 */
+    char text[1024]; /* one line without a newline; a kernel build error may hold more lines */
+} plethron_error;
+
+/* The version of the library at run time, as "major.minor.patch". Never fails. */
+PLETHRON_API const char *plethron_version(void);
+
+/* A short name of a status, such as "bad argument". Never NULL. */
+PLETHRON_API const char *plethron_status_name(plethron_status status);
+
+/* ---- Devices ---------------------------------------------------------------------------------------------------- */
+
+typedef enum plethron_device_kind {
+    PLETHRON_DEVICE_HOST = 0, /* no OpenCL: native code on this machine's cores; always present */
+    PLETHRON_DEVICE_CPU = 1,
+    PLETHRON_DEVICE_GPU = 2,
+    PLETHRON_DEVICE_ACCELERATOR = 3
+} plethron_device_kind;
+
+/* What is known of a device. All strings are borrowed and never NULL. */
+typedef struct plethron_device_info {
+    plethron_device_kind kind;
+    int index;          /* position among all devices, as the selector "0", "1", ...; -1 for the host */
+    int platform_index; /* with device_index the selector "P:D"; -1 for the host */
+    int device_index;
+    const char *platform;
+    const char *platform_version;
+    const char *name;
+    const char *version;
+    const char *driver;
+    unsigned compute_units;
+    uint64_t memory_bytes;
+    uint64_t max_alloc_bytes; /* the largest single buffer */
+    uint64_t local_bytes;     /* local memory of a work-group; 0 for the host */
+    bool local_is_dedicated;  /* local memory is memory of its own (GPUs), not a part of global memory (CPUs) */
+    bool bits_hold;           /* results here have the same bits as on every other device that says so */
+    const char *bits_note;    /* why not, or what is special; "" when there is nothing to say */
+} plethron_device_info;
+
+typedef struct plethron_device_list plethron_device_list;
+typedef struct plethron_device plethron_device;
+
+/* Lists every OpenCL device of every platform, the host last. A machine without OpenCL platforms is a normal case and
+ * gives the host alone. Costs what the platforms take to load: tens of milliseconds. */
+PLETHRON_API plethron_status plethron_device_list_open(plethron_device_list **out, plethron_error *err);
+PLETHRON_API size_t plethron_device_list_count(const plethron_device_list *list);
+/* Borrowed; NULL when `i` is not below the count. */
+PLETHRON_API const plethron_device_info *plethron_device_list_get(const plethron_device_list *list, size_t i);
+PLETHRON_API void plethron_device_list_close(plethron_device_list *list);
+
+/* Opens a device. `selector` is "gpu", "cpu", "host", an index as listed, "P:D", or a part of the device's or
+ * platform's name (letters compare without case; the first match in listing order is taken). NULL or "" asks the
+ * environment variable PLETHRON_DEVICE, and without it takes the first GPU, else the first accelerator, else the first
+ * CPU, else the host.
+ * Errors: PLETHRON_ERROR_NO_DEVICE names the selector and what is there; PLETHRON_ERROR_DEVICE. */
+PLETHRON_API plethron_status plethron_device_open(const char *selector, plethron_device **out, plethron_error *err);
+PLETHRON_API const plethron_device_info *plethron_device_describe(const plethron_device *device);
+PLETHRON_API void plethron_device_close(plethron_device *device);
+
+/* What went over the wire since the device was opened. All zero on the host. */
+typedef struct plethron_counters {
+    size_t struct_size;
+    uint64_t uploads;
+    uint64_t upload_bytes;
+    uint64_t downloads;
+    uint64_t download_bytes;
+    uint64_t launches;
+} plethron_counters;
+PLETHRON_API plethron_status plethron_device_counters(const plethron_device *device, plethron_counters *counters,
+                                                      plethron_error *err);
+
+/* ---- Data sets -------------------------------------------------------------------------------------------------- */
+
+typedef struct plethron_dataset plethron_dataset;
+
+typedef struct plethron_dataset_options {
+    size_t struct_size;
+    /* Train on (x - mean) / deviation of each feature. The bank's weights always apply to raw data: training folds the
+     * shift and scale into them when it ends. A constant feature is only shifted. */
+    bool standardize;
+} plethron_dataset_options;
+
+/* Uploads features and targets to the device, once; training uploads nothing more of them.
+ *   X [n_samples, n_features]   finite
+ *   Y [n_samples, n_targets]    finite; may be NULL with n_targets 0 only for prediction-like uses (train refuses it)
+ * The data set keeps `device` borrowed: close it before the device.
+ * Errors: PLETHRON_ERROR_ARGUMENT for a zero size, a product that overflows, or a value that is not finite (the text
+ * names row and column); PLETHRON_ERROR_MEMORY names what was needed and what the device has.
+ * Cost: one pass over X, n_samples * n_features * 4 bytes uploaded. */
+PLETHRON_API plethron_status plethron_dataset_create(plethron_device *device, const float *X, size_t n_samples,
+                                                     size_t n_features, const float *Y, size_t n_targets,
+                                                     const plethron_dataset_options *options, plethron_dataset **out,
+                                                     plethron_error *err);
+PLETHRON_API void plethron_dataset_close(plethron_dataset *dataset);
+
+/* ---- Banks ------------------------------------------------------------------------------------------------------ */
+
+typedef struct plethron_bank plethron_bank;
+
+/* A value for each unit: count 0 takes the default, 1 one value for all units, n_units one value a unit. */
+typedef struct plethron_floats {
+    const float *values;
+    size_t count;
+} plethron_floats;
+typedef struct plethron_integers {
+    const int64_t *values;
+    size_t count;
+} plethron_integers;
+
+/* What a unit minimises; y is its target, p = sigmoid(z) its prediction, both in [0, 1]. */
+typedef enum plethron_loss {
+    PLETHRON_LOSS_LOG = 0,     /* cross-entropy; dL/dz = p - y; the loss of logistic regression */
+    PLETHRON_LOSS_MSE = 1,     /* (p - y)^2 / 2;  dL/dz = (p - y) p (1 - p) */
+    PLETHRON_LOSS_TUTORIAL = 2 /* dL/dz = (p - y) s(p) (1 - s(p)), s = sigmoid: what the well-known tutorial's code
+                                  computes, which applies the derivative to a value that is activated already. Kept so
+                                  that its printed numbers can be reproduced. Its loss is reported as (p - y)^2 / 2. */
+} plethron_loss;
+
+typedef enum plethron_reduction {
+    PLETHRON_REDUCTION_MEAN = 0, /* a gradient is the mean over the rows */
+    PLETHRON_REDUCTION_SUM = 1   /* ... the sum over the rows, as in the tutorial */
+} plethron_reduction;
+
+typedef enum plethron_init {
+    PLETHRON_INIT_ZEROS = 0,
+    PLETHRON_INIT_UNIFORM = 1, /* weights uniform in [-a, a), a = 1 / sqrt(n_features); bias 0 */
+    PLETHRON_INIT_NORMAL = 2   /* weights normal with deviation 1 / sqrt(n_features) (sum of twelve uniforms); bias 0 */
+} plethron_init;
+
+enum { PLETHRON_NO_CLASS = -1 };
+
+typedef struct plethron_bank_options {
+    size_t struct_size;
+    plethron_floats learning_rate;    /* finite, > 0; default 0.1 */
+    plethron_floats l2;               /* finite, >= 0; the gradient of w gains l2 * w, the bias is free; default 0 */
+    plethron_integers epochs;         /* >= 0, <= 2^31 - 1: at most so many full passes; default 1000 */
+    plethron_integers loss;           /* a plethron_loss; default PLETHRON_LOSS_LOG */
+    plethron_integers target;         /* column of Y that the unit learns; default 0 */
+    plethron_integers positive_class; /* c >= 0: the unit learns Y == c against the rest;
+                                         PLETHRON_NO_CLASS (default): it learns Y itself, which lies in [0, 1] */
+    plethron_integers seed;           /* >= 0; default 0 */
+    plethron_integers id;             /* >= 0; random numbers are a function of (seed, id), so that a unit keeps its
+                                         numbers in whatever bank it stands; default: its position, 0 ... n_units - 1 */
+    plethron_reduction reduction;
+    plethron_init init;
+    const float *start; /* [n_features + 1, n_units], bias last: start weights, instead of init; NULL for init */
+} plethron_bank_options;
+
+/* Why a unit stands where it stands. */
+typedef enum plethron_unit_state {
+    PLETHRON_UNIT_NEW = 0,         /* not trained yet */
+    PLETHRON_UNIT_MAX_EPOCHS = 1,  /* ran all its epochs */
+    PLETHRON_UNIT_DIVERGED = 2,    /* its weights or its loss are not finite */
+    PLETHRON_UNIT_SEPARABLE = 3,   /* ran all its epochs, and a plane splits its classes without error: without l2 the
+                                      log loss has no finite optimum, so the weights would grow for ever */
+    PLETHRON_UNIT_INTERRUPTED = 4, /* stopped by a callback before its epochs were over */
+    PLETHRON_UNIT_ONE_CLASS = 5    /* ran all its epochs, but its targets are all 0 or all 1: nothing to tell apart */
+} plethron_unit_state;
+
+/* Everything about one unit but its weights. Set struct_size before asking. */
+typedef struct plethron_unit {
+    size_t struct_size;
+    float learning_rate;
+    float l2;
+    int64_t epochs;
+    plethron_loss loss;
+    int64_t target;
+    int64_t positive_class;
+    int64_t seed;
+    int64_t id;
+    plethron_unit_state state;
+    int64_t epochs_done;
+    float final_loss; /* mean over the rows, without the penalty; the measures are NaN before training */
+    float error_sum;  /* sum over the rows of p - y */
+    float accuracy;   /* share of rows on whose side of 0.5 p lies with y */
+} plethron_unit;
+
+/* Makes a bank: host memory only, no device. Every array is checked: its length is 0, 1 or n_units and its values lie
+ * in the range given beside the field; the error names field, position and value.
+ * Cost: (n_features + 1) * n_units * 4 bytes and some tens of bytes a unit. */
+PLETHRON_API plethron_status plethron_bank_create(size_t n_features, size_t n_units,
+                                                  const plethron_bank_options *options, plethron_bank **out,
+                                                  plethron_error *err);
+PLETHRON_API void plethron_bank_close(plethron_bank *bank);
+
+PLETHRON_API size_t plethron_bank_n_features(const plethron_bank *bank);
+PLETHRON_API size_t plethron_bank_n_units(const plethron_bank *bank);
+PLETHRON_API const float *plethron_bank_weights(const plethron_bank *bank); /* W [n_features, n_units], for raw data */
+PLETHRON_API const float *plethron_bank_biases(const plethron_bank *bank);  /* b [n_units] */
+PLETHRON_API plethron_reduction plethron_bank_reduction(const plethron_bank *bank);
+/* The strategy that trained the bank, such as "staged"; "" before training. Borrowed. */
+PLETHRON_API const char *plethron_bank_strategy(const plethron_bank *bank);
+PLETHRON_API plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, plethron_unit *out,
+                                                plethron_error *err);
+
+/* Names, copied into the bank and saved with it. Features: n_features names, all different. Targets: one name a column
+ * of Y. Classes: the labels of a target's class codes 0 ... n_labels - 1. None is needed for training. */
+PLETHRON_API plethron_status plethron_bank_name_features(plethron_bank *bank, const char *const *names,
+                                                         plethron_error *err);
+PLETHRON_API plethron_status plethron_bank_name_targets(plethron_bank *bank, size_t n_targets, const char *const *names,
+                                                        plethron_error *err);
+PLETHRON_API plethron_status plethron_bank_name_classes(plethron_bank *bank, size_t target, size_t n_labels,
+                                                        const char *const *labels, plethron_error *err);
+/* Borrowed; NULL where no such name was given. */
+PLETHRON_API const char *plethron_bank_feature_name(const plethron_bank *bank, size_t feature);
+PLETHRON_API size_t plethron_bank_n_targets(const plethron_bank *bank); /* number of named targets, 0 without names */
+PLETHRON_API const char *plethron_bank_target_name(const plethron_bank *bank, size_t target);
+PLETHRON_API size_t plethron_bank_n_classes(const plethron_bank *bank, size_t target);
+PLETHRON_API const char *plethron_bank_class_label(const plethron_bank *bank, size_t target, size_t class_code);
+
+/* Saves to, and loads from, a safetensors file (docs/model-format.md). Saving writes a temporary file beside `path` and
+ * renames it: `path` holds the old content or the whole new one, never a part. Loading trusts nothing in the file.
+ * Errors: PLETHRON_ERROR_FILE, PLETHRON_ERROR_FORMAT with what was expected, PLETHRON_ERROR_MEMORY. */
+PLETHRON_API plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, plethron_error *err);
+PLETHRON_API plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethron_error *err);
+
+/* ---- Training and prediction ------------------------------------------------------------------------------------ */
+
+/* Measures of every unit at one moment; arrays [n_units], borrowed during the callback. */
+typedef struct plethron_measures {
+    size_t struct_size;
+    int64_t epoch; /* epochs done: 0 is the start */
+    size_t n_units;
+    const float *loss;
+    const float *error_sum;
+    const float *accuracy;
+} plethron_measures;
+
+typedef struct plethron_progress {
+    size_t struct_size;
+    int64_t epoch;    /* epochs done by the unit that is farthest */
+    int64_t n_epochs; /* epochs of the longest unit */
+    double elapsed_s;
+    const char *plan; /* the plan in one line: strategy, tile sizes, device */
+} plethron_progress;
+
+typedef struct plethron_train_options {
+    size_t struct_size;
+    const char *strategy;  /* "staged" or "host"; NULL or "" lets the planner choose */
+    int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
+    void (*on_measures)(void *context, const plethron_measures *measures);
+    /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was
+     * reached and returns PLETHRON_ERROR_INTERRUPTED. */
+    bool (*on_progress)(void *context, const plethron_progress *progress);
+    void *context;
+} plethron_train_options;
+
+/* Trains every unit of the bank on the data set, on the data set's device, until its epochs are done. A bank that was
+ * trained before goes on from its weights and its epoch count. On success (and on PLETHRON_ERROR_INTERRUPTED) weights,
+ * states and measures of the bank are those reached; on any other error the bank is as before.
+ * Errors: PLETHRON_ERROR_ARGUMENT (n_features differ, a target column that does not exist, target values outside
+ * [0, 1] for a unit without a class), PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason),
+ * PLETHRON_ERROR_MEMORY, PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL.
+ * Cost: 4 * n_samples * n_features flops a unit and epoch. */
+PLETHRON_API plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank,
+                                            const plethron_train_options *options, plethron_error *err);
+
+/* P[i, j] = sigmoid(X[i] . W[:, j] + b[j]) for every row and unit, streamed to the device in blocks that fit.
+ *   X [n_samples, n_features] in, P [n_samples, n_units] out
+ * A row's result does not depend on the other rows. A value that is not finite in X gives a NaN, or the limit 0 or 1,
+ * in its own row only. */
+PLETHRON_API plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X,
+                                              size_t n_samples, float *P, plethron_error *err);
+
+/* ---- Tables: features and targets from files -------------------------------------------------------------------- */
+
+typedef struct plethron_table plethron_table;
+typedef struct plethron_classes plethron_classes;
+
+/* Reads a table of columns, known by its content: CSV with a header line (RFC 4180: quotes, CRLF, a byte-order mark is
+ * skipped), or NPY (one or two dimensions; columns are named "0", "1", ...).
+ * Errors name the file and the line or byte: PLETHRON_ERROR_FILE, PLETHRON_ERROR_FORMAT (no header, a name twice, a row
+ * of the wrong length, a truncated or absurd NPY), PLETHRON_ERROR_MEMORY. Text or missing cells are no error here: they
+ * are when a column is asked for as numbers. */
+PLETHRON_API plethron_status plethron_table_open(const char *path, plethron_table **out, plethron_error *err);
+PLETHRON_API void plethron_table_close(plethron_table *table);
+PLETHRON_API size_t plethron_table_n_rows(const plethron_table *table);
+PLETHRON_API size_t plethron_table_n_columns(const plethron_table *table);
+PLETHRON_API const char *plethron_table_column_name(const plethron_table *table, size_t column); /* borrowed */
+/* The column of that name; the error lists the names that exist. */
+PLETHRON_API plethron_status plethron_table_find(const plethron_table *table, const char *name, size_t *column,
+                                                 plethron_error *err);
+/* Gathers columns as numbers: X [n_rows, n_columns], row-major. A text, missing, NaN or infinite cell is an error that
+ * names file, line, column and the cell's text. */
+PLETHRON_API plethron_status plethron_table_numbers(const plethron_table *table, const size_t *columns,
+                                                    size_t n_columns, float *X, plethron_error *err);
+/* The distinct values of a column as classes: labels in ascending order (numbers by value, text by bytes) and a code
+ * for each row. At most 65,535 classes; a missing cell is an error. */
+PLETHRON_API plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
+                                                    plethron_error *err);
+PLETHRON_API void plethron_classes_close(plethron_classes *classes);
+PLETHRON_API size_t plethron_classes_count(const plethron_classes *classes);
+PLETHRON_API const char *plethron_classes_label(const plethron_classes *classes, size_t code); /* borrowed */
+PLETHRON_API const float *plethron_classes_codes(const plethron_classes *classes);             /* [n_rows], borrowed */
+/* True when every label is a number. */
+PLETHRON_API bool plethron_classes_numeric(const plethron_classes *classes);
+
+/* ---- Outputs: a file appears whole or not at all ----------------------------------------------------------------- */
+
+typedef struct plethron_output plethron_output;
+
+/* Opens a temporary file beside `path`; commit renames it to `path`, close without commit removes it. A path that is a
+ * symbolic link is followed; something that is no plain file (a pipe, /dev/null) is written directly.
+ * Errors: PLETHRON_ERROR_FILE with the path and the system's reason. */
+PLETHRON_API plethron_status plethron_output_open(const char *path, plethron_output **out, plethron_error *err);
+PLETHRON_API FILE *plethron_output_stream(plethron_output *output); /* borrowed; do not fclose */
+PLETHRON_API plethron_status plethron_output_commit(plethron_output *output, plethron_error *err);
+PLETHRON_API void plethron_output_close(plethron_output *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,115 @@
+/* The arithmetic that every strategy shares: sigmoid, and the logarithm that the log loss needs.
+ *
+ * The same text is compiled twice: as OpenCL C in front of each kernel, and as C by host/host_loops.c (through
+ * host/opencl_c.h, which supplies the few built-ins used). So both compute the same bits.
+ *
+ * Why not the built-in exp, log and divide: their accuracy differs from vendor to vendor. Only operations whose result
+ * IEEE 754 fixes are used: + - * fma, comparisons, and integers. The division is fixed either by the device
+ * (EXACT_DIVIDE) or by reciprocal() below. Contraction is off, so that a*b+c is two roundings unless written as fma.
+ *
+ * vfloat is a float or a vector of floats, one a lane; vint the matching integers. `condition ? a : b` chooses lane by
+ * lane. NaN passes through sigmoid and softplus.
+ */
+#ifdef __FAST_RELAXED_MATH__
+#error "plethron needs strict arithmetic: do not build with -cl-fast-relaxed-math"
+#endif
+
+#ifndef COMPILED_AS_C
+#pragma OPENCL FP_CONTRACT OFF
+
+/* Lanes of a vfloat: 1, 2, 4, 8 or 16. */
+#ifndef UNIT_VECTOR
+#define UNIT_VECTOR 1
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#if UNIT_VECTOR == 1
+typedef float vfloat;
+typedef int vint;
+#define as_vfloat as_float
+#define as_vint as_int
+#elif UNIT_VECTOR == 2 || UNIT_VECTOR == 4 || UNIT_VECTOR == 8 || UNIT_VECTOR == 16
+typedef JOIN(float, UNIT_VECTOR) vfloat;
+typedef JOIN(int, UNIT_VECTOR) vint;
+#define as_vfloat JOIN(as_float, UNIT_VECTOR)
+#define as_vint JOIN(as_int, UNIT_VECTOR)
+#else
+#error "UNIT_VECTOR must be 1, 2, 4, 8 or 16"
+#endif
+#endif
+
+/* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
+#define Z_MAX 87.0f
+
+/* exp(t) for |t| <= Z_MAX, relative error below 7.5e-8.
+ * t = n ln 2 + r with |r| <= ln 2 / 2; exp(r) = 1 + r q(r), q a minimax polynomial fitted to the relative error; n is
+ * added to the exponent field. Adding 1.5 * 2^23 rounds to the nearest integer and leaves n in the low bits. ln 2 is
+ * split into a part whose product with n is exact and the rest. */
+static inline vfloat exp_bounded(vfloat t) {
+    const vfloat round_to_integer = (vfloat)(12582912.0f);
+    vfloat shifted = fma(t, (vfloat)(1.44269504f), round_to_integer);
+    vfloat n = shifted - round_to_integer;
+    vfloat r = fma(n, (vfloat)(-0.693359375f), t);
+    r = fma(n, (vfloat)(2.12194440e-4f), r);
+    vfloat q = (vfloat)(1.3843644e-3f);
+    q = fma(q, r, (vfloat)(8.374163e-3f));
+    q = fma(q, r, (vfloat)(4.1668e-2f));
+    q = fma(q, r, (vfloat)(1.6666432e-1f));
+    q = fma(q, r, (vfloat)(4.9999994e-1f));
+    q = fma(q, r, (vfloat)(1.0f));
+    q = fma(q, r, (vfloat)(1.0f));
+    return as_vfloat(as_vint(q) + (as_vint(shifted) - as_vint(round_to_integer)) * (vint)(1 << 23));
+}
+
+/* 1 / x for 1 <= x < 2^126, rounded to nearest on every device.
+ * OpenCL allows a division 2.5 units in the last place of error (3 in the embedded profile). Two Newton steps by fma
+ * bring any start that close to the correctly rounded value (P. Markstein, IBM J. R&D 34(1), 1990); the exceptions that
+ * the theorem leaves open were searched for over all 2^23 significands in tests/test_arithmetic.c: there are none. */
+static inline vfloat reciprocal(vfloat x) {
+    vfloat y = (vfloat)(1.0f) / x;
+#ifndef EXACT_DIVIDE
+    y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
+    y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
+#endif
+    return y;
+}
+
+static inline vfloat sigmoid(vfloat z) {
+    vfloat t = z == z ? -z : (vfloat)(0.0f);
+    t = t > (vfloat)(Z_MAX) ? (vfloat)(Z_MAX) : t;
+    t = t < (vfloat)(-Z_MAX) ? (vfloat)(-Z_MAX) : t;
+    vfloat p = reciprocal((vfloat)(1.0f) + exp_bounded(t));
+    return z == z ? p : z;
+}
+
+/* log(1 + u) for 0 <= u <= 1, relative error below 2e-7.
+ * 1 + u is brought into [sqrt(1/2), sqrt(2)) by halving where it is larger; log(1 + f) = f - f^2 / 2 + f^3 q(f), q a
+ * minimax polynomial fitted to the relative error. */
+static inline vfloat log_one_plus(vfloat u) {
+    vint halve = u > (vfloat)(0.41421356f);
+    vfloat f = halve ? (u - (vfloat)(1.0f)) * (vfloat)(0.5f) : u;
+    vfloat q = (vfloat)(6.74674298e-2f);
+    q = fma(q, f, (vfloat)(-1.16758319e-1f));
+    q = fma(q, f, (vfloat)(1.18882152e-1f));
+    q = fma(q, f, (vfloat)(-1.24055651e-1f));
+    q = fma(q, f, (vfloat)(1.42195427e-1f));
+    q = fma(q, f, (vfloat)(-1.66679967e-1f));
+    q = fma(q, f, (vfloat)(2.00021191e-1f));
+    q = fma(q, f, (vfloat)(-2.50000096e-1f));
+    q = fma(q, f, (vfloat)(3.33333126e-1f));
+    vfloat f2 = f * f;
+    vfloat y = f * f2 * q;
+    y = fma((vfloat)(-0.5f), f2, y);
+    y = f + y;
+    return halve ? y + (vfloat)(0.693147181f) : y;
+}
+
+/* log(1 + exp(z)) without overflow: the cross-entropy of target 0. */
+static inline vfloat softplus(vfloat z) {
+    vfloat t = z > (vfloat)(0.0f) ? -z : z;
+    t = t > (vfloat)(-Z_MAX) ? t : (vfloat)(-Z_MAX);
+    vfloat y = log_one_plus(exp_bounded(t));
+    y = z > (vfloat)(0.0f) ? z + y : y;
+    return z == z ? y : z;
+}

@@ -1,0 +1,111 @@
+/* The shape of work in the kernels of the strategy `staged`.
+ *
+ * Forward and gradient are both products whose result is [rows, units]: rows are samples in forward, features in
+ * gradient. A work-item holds ITEM_ROWS x (ITEM_VECTORS x UNIT_VECTOR) results in registers; a work-group of
+ * LOCAL_ROWS x LOCAL_UNITS items makes a tile of ROWS x UNITS results:
+ *
+ *             LOCAL_UNITS items, each ITEM_VECTORS vectors of UNIT_VECTOR units
+ *             <----------------- UNITS ----------------->
+ *         ^  +---------+---------+---------+---------+
+ *         |  | item    |         |         |         |   each item: ITEM_ROWS rows
+ *      ROWS  +---------+---------+---------+---------+
+ *         |  |         |         |         |         |   LOCAL_ROWS items
+ *         v  +---------+---------+---------+---------+
+ *
+ * LOCAL_MEMORY 1 (GPUs): the group copies DEPTH slices of both factors to local memory and multiplies from there.
+ * LOCAL_MEMORY 0 (CPUs): an item is a group, reads the factors where they lie, and the caches do the rest.
+ *
+ * No macro here changes a bit of any result: each result is one chain of fma in ascending order, whoever computes it.
+ *
+ * X_g is laid out in tiles [n_tiles][n_features][TILE] (sample i in tile i / TILE, lane i % TILE), padded with zeros in
+ * the last tile and by ROWS x TILE zeros after it.
+ */
+
+#ifndef LOCAL_MEMORY
+#define LOCAL_MEMORY 0
+#endif
+#ifndef ITEM_VECTORS /* vectors of units an item: 1 to 4 */
+#define ITEM_VECTORS 1
+#endif
+#ifndef ITEM_ROWS /* rows an item: 1, 2, 4 or 8 */
+#define ITEM_ROWS 4
+#endif
+#ifndef LOCAL_UNITS /* items of a group along the units */
+#define LOCAL_UNITS 1
+#endif
+#ifndef LOCAL_ROWS /* items of a group along the rows */
+#define LOCAL_ROWS 1
+#endif
+#ifndef DEPTH /* slices in local memory at once: a divisor of TILE */
+#define DEPTH 16
+#endif
+
+/* Fixed by the host (host/dataset.h); BLOCK_ROWS is part of the summation order and never a tunable. */
+#ifndef TILE
+#error "TILE, the samples of a tile of X, must be defined"
+#endif
+#ifndef BLOCK_ROWS
+#error "BLOCK_ROWS, the samples of a summation block, must be defined"
+#endif
+#ifndef LOSSES
+#error "LOSSES, the set of losses in the bank, must be defined"
+#endif
+#ifndef ONE_TARGET /* 1 when every unit learns the same column of Y */
+#define ONE_TARGET 0
+#endif
+
+#define ROWS (ITEM_ROWS * LOCAL_ROWS)
+#define ITEM_UNITS (ITEM_VECTORS * UNIT_VECTOR)
+#define UNITS (ITEM_UNITS * LOCAL_UNITS)
+
+#if ITEM_VECTORS < 1 || ITEM_VECTORS > 4
+#error "ITEM_VECTORS must be 1 to 4"
+#endif
+#if ITEM_ROWS != 1 && ITEM_ROWS != 2 && ITEM_ROWS != 4 && ITEM_ROWS != 8
+#error "ITEM_ROWS must be 1, 2, 4 or 8"
+#endif
+#if TILE % DEPTH != 0 || BLOCK_ROWS % TILE != 0
+#error "DEPTH must divide TILE, and TILE must divide BLOCK_ROWS"
+#endif
+#if LOCAL_MEMORY ? ROWS % TILE != 0 : LOCAL_ROWS != 1 || LOCAL_UNITS != 1
+#error "with LOCAL_MEMORY, ROWS must be a multiple of TILE; without it a group is one item"
+#endif
+
+#if LOCAL_MEMORY
+#define FACTOR __local
+#else
+#define FACTOR __global
+#endif
+
+#define LOAD(space, pointer) (*(space const vfloat *)(pointer))
+#define STORE(space, pointer, value) (*(space vfloat *)(pointer) = (value))
+
+/* sum[a][v] += x[d * x_depth + a * x_row] * y[d * y_depth + v], d ascending from 0 to depth - 1: one fma a term. */
+static inline void multiply_add(FACTOR const float *x, size_t x_depth, size_t x_row, FACTOR const float *y,
+                                size_t y_depth, int depth, vfloat sum[ITEM_ROWS][ITEM_VECTORS]) {
+    for (int d = 0; d < depth; d++) {
+        vfloat y_d[ITEM_VECTORS];
+#pragma unroll
+        for (int v = 0; v < ITEM_VECTORS; v++) y_d[v] = LOAD(FACTOR, y + d * y_depth + v * UNIT_VECTOR);
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+            vfloat x_d = (vfloat)(x[d * x_depth + a * x_row]);
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = fma(x_d, y_d[v], sum[a][v]);
+        }
+    }
+}
+
+/* The target of sample i for the units u ... u + UNIT_VECTOR - 1; Y_g [n_targets, y_stride]. */
+static inline vfloat load_target(__global const float *Y_g, int y_stride, __global const int *target_g,
+                                 __global const float *positive_class_g, int i, int u) {
+    vfloat value;
+#if ONE_TARGET
+    value = (vfloat)(Y_g[(size_t)target_g[u] * y_stride + i]);
+#else
+    float *lane = (float *)&value;
+#pragma unroll
+    for (int c = 0; c < UNIT_VECTOR; c++) lane[c] = Y_g[(size_t)target_g[u + c] * y_stride + i];
+#endif
+    return row_target(value, LOAD(__global, positive_class_g + u));
+}

@@ -1,0 +1,96 @@
+/* Problems for tests: random data from a printed seed, banks of units that differ in everything, and every way the
+ * library can run them. Everything here fails the running cmocka test when the library reports an error. */
+#ifndef PLETHRON_CASES_H
+#define PLETHRON_CASES_H
+
+#include "plan.h"
+#include "reference.h"
+
+/* ---- Problems ---------------------------------------------------------------------------------------------------- */
+
+typedef enum case_units {
+    UNITS_ALIKE, /* all learn target 0 by the log loss, for as many epochs */
+    UNITS_MIXED  /* losses, targets, classes, rates, l2 and epochs (0 among them) differ from unit to unit */
+} case_units;
+
+/* What a problem looks like; its numbers follow from the seed. */
+typedef struct case_shape {
+    size_t n_samples;
+    size_t n_features;
+    size_t n_units;
+    case_units units;
+    plethron_reduction reduction;
+} case_shape;
+
+enum { CASE_TARGETS = 3 }; /* 0 or 1; a share in [0, 1]; a class code below CASE_CLASSES */
+enum { CASE_CLASSES = 5, CASE_MAX_EPOCHS = 5 };
+
+typedef struct test_case {
+    case_shape shape;
+    float *X;          /* [n_samples, n_features], in [-1, 1) */
+    float *Y;          /* [n_samples, CASE_TARGETS] */
+    float *rates, *l2; /* values a unit */
+    int64_t *epochs, *loss, *target, *positive_class, *id;
+} test_case;
+
+/* The seed of this run: PLETHRON_TEST_SEED from the environment, else the time. Printed at the first call. */
+uint64_t case_seed(void);
+
+/* The same for the same shape and seed, on every machine. Rates are so small that an epoch at most doubles a
+ * disturbance of the weights (tolerance.h). */
+test_case *case_open(case_shape shape, uint64_t seed);
+void case_close(test_case *c);
+
+plethron_dataset *case_dataset(const test_case *c, plethron_device *device);
+/* A new bank of the n units numbered in `units`, in that order; NULL for all in theirs. Start weights are random. */
+plethron_bank *case_bank(const test_case *c, const size_t *units, size_t n);
+/* A unit as the reference sees it. */
+reference_unit case_reference(const test_case *c, size_t unit);
+
+/* ---- Ways to run ------------------------------------------------------------------------------------------------- */
+
+/* A device, and tile sizes; NULL where the planner is free to choose, or on the host. */
+typedef struct case_way {
+    plethron_device *device;
+    const tile_sizes *tiling;
+    char name[128];
+} case_way;
+
+typedef struct case_ways {
+    plethron_device *devices[16];
+    size_t n_devices;
+    case_way ways[256];
+    size_t n_ways;
+} case_ways;
+
+/* Every device, the host last; each with the planner's tile sizes first, then with every tiling that fits. Buffers have
+ * guard margins of `guard_bytes`. */
+void case_ways_open(size_t guard_bytes, case_ways *ways);
+void case_ways_close(case_ways *ways);
+
+/* True when results have the same bits as on other devices. */
+bool case_bits_hold(const case_way *way);
+
+void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *bank);
+/* case_train on a new data set. */
+void case_train_on(const case_way *way, const test_case *c, plethron_bank *bank);
+
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
+
+/* Fails with the error's text. */
+#define check_ok(call) case_check_status(call, #call, __FILE__, __LINE__)
+void case_check_status(plethron_status status, const char *call, const char *file, int line);
+
+/* Fails unless |got - want| <= tolerance, which no NaN does. `format` and what follows name the value. */
+void check_near(double got, double want, double tolerance, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Fails unless unit a of one bank and unit b of the other have the same bits: weights, epochs, state and measures. */
+void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what);
+/* The same for all units of two banks. */
+void check_same_bank(const plethron_bank *bank_a, const plethron_bank *bank_b, const char *what);
+
+/* How check_ok gets its error: pass this as `err`. */
+extern plethron_error case_error;
+
+#endif
