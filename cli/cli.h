@@ -52,6 +52,11 @@ const char *number_text(float value, char text[NUMBER_TEXT]);
 /* "1.5 GiB". Returns `text`. */
 const char *bytes_text(uint64_t bytes, char text[NUMBER_TEXT]);
 
+enum { NAME_SHOWN = 64 };
+
+/* A name as a table shows it: control characters as '?', and a long one cut. Returns `shown`. */
+const char *name_show(const char *name, char shown[NAME_SHOWN]);
+
 /* Writes a CSV field, quoted where it must be. */
 void csv_field(FILE *stream, const char *text);
 

@@ -37,44 +37,48 @@ static void print_losses(const plethron_bank *bank) {
 }
 
 static void print_target(const plethron_bank *bank, size_t target) {
+    char shown[NAME_SHOWN];
     size_t n_classes = plethron_bank_n_classes(bank, target);
-    printf("%-9s %s", "target", plethron_bank_target_name(bank, target));
+    printf("%-9s %s", "target", name_show(plethron_bank_target_name(bank, target), shown));
     if (n_classes) printf(", %zu classes:", n_classes);
     for (size_t c = 0; c < n_classes && c < N_LABELS_SHOWN; c++)
-        printf("%s %s", c ? "," : "", plethron_bank_class_label(bank, target, c));
+        printf("%s %s", c ? "," : "", name_show(plethron_bank_class_label(bank, target, c), shown));
     puts(n_classes > N_LABELS_SHOWN ? ", ..." : "");
+}
+
+static const char *feature_show(const plethron_bank *bank, size_t feature, char shown[NAME_SHOWN]) {
+    const char *name = plethron_bank_feature_name(bank, feature);
+    if (name) return name_show(name, shown);
+    snprintf(shown, NAME_SHOWN, "%zu", feature);
+    return shown;
+}
+
+static void print_row(const char *label, int width, const float *values, size_t n_units) {
+    char text[NUMBER_TEXT];
+    printf("%-*s", width, label);
+    for (size_t j = 0; j < n_units; j++) printf("  %13s", number_text(values[j], text));
+    putchar('\n');
 }
 
 static void print_weights(const plethron_bank *bank) {
     size_t n_features = plethron_bank_n_features(bank);
     size_t n_units = plethron_bank_n_units(bank);
-    const float *W = plethron_bank_weights(bank);
-    const float *b = plethron_bank_biases(bank);
     if (n_features > N_FEATURES_SHOWN || n_units > N_UNITS_SHOWN) {
         printf("\nweights   [%zu, %zu], too many to print: they are tensor W of the file\n", n_features, n_units);
         return;
     }
+    char shown[NAME_SHOWN];
     int width = (int)strlen("weights");
     for (size_t k = 0; k < n_features; k++) {
-        const char *name = plethron_bank_feature_name(bank, k);
-        if (name && (int)strlen(name) > width) width = (int)strlen(name);
+        int length = (int)strlen(feature_show(bank, k, shown));
+        if (length > width) width = length;
     }
-    char text[NUMBER_TEXT];
     printf("\n%-*s", width, "weights");
     for (size_t j = 0; j < n_units; j++) printf("  %8s %4zu", "unit", j);
     putchar('\n');
-    for (size_t k = 0; k < n_features; k++) {
-        const char *name = plethron_bank_feature_name(bank, k);
-        if (name)
-            printf("%-*s", width, name);
-        else
-            printf("%-*zu", width, k);
-        for (size_t j = 0; j < n_units; j++) printf("  %13s", number_text(W[k * n_units + j], text));
-        putchar('\n');
-    }
-    printf("%-*s", width, "(bias)");
-    for (size_t j = 0; j < n_units; j++) printf("  %13s", number_text(b[j], text));
-    putchar('\n');
+    for (size_t k = 0; k < n_features; k++)
+        print_row(feature_show(bank, k, shown), width, plethron_bank_weights(bank) + k * n_units, n_units);
+    print_row("(bias)", width, plethron_bank_biases(bank), n_units);
 }
 
 static void print_bank(const char *path, const plethron_bank *bank) {

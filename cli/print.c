@@ -93,6 +93,19 @@ const char *bytes_text(uint64_t bytes, char text[NUMBER_TEXT]) {
     return text;
 }
 
+const char *name_show(const char *name, char shown[NAME_SHOWN]) {
+    static const char dots[] = "...";
+    size_t length = strlen(name);
+    bool is_cut = length >= NAME_SHOWN;
+    if (is_cut) {
+        length = NAME_SHOWN - sizeof dots;
+        while (length > 0 && (name[length] & 0xC0) == 0x80) length--; /* not inside a character of UTF-8 */
+    }
+    for (size_t i = 0; i < length; i++) shown[i] = iscntrl((unsigned char)name[i]) ? '?' : name[i];
+    strcpy(shown + length, is_cut ? dots : "");
+    return shown;
+}
+
 void csv_field(FILE *stream, const char *text) {
     if (*text && !strpbrk(text, ",\"\r\n")) {
         fputs(text, stream);

@@ -49,18 +49,18 @@ static plethron_unit unit_get(const plethron_bank *bank, size_t j) {
 
 /* ---- The table of units ----------------------------------------------------------------------------------------- */
 
-static const char *target_text(const plethron_bank *bank, const plethron_unit *unit, char text[NUMBER_TEXT]) {
+static const char *target_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
     const char *name = plethron_bank_target_name(bank, (size_t)unit->target);
-    if (name) return name;
-    snprintf(text, NUMBER_TEXT, "%" PRId64, unit->target);
+    if (name) return name_show(name, text);
+    snprintf(text, NAME_SHOWN, "%" PRId64, unit->target);
     return text;
 }
 
-static const char *class_text(const plethron_bank *bank, const plethron_unit *unit, char text[NUMBER_TEXT]) {
+static const char *class_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
     if (unit->positive_class == PLETHRON_NO_CLASS) return "-";
     const char *label = plethron_bank_class_label(bank, (size_t)unit->target, (size_t)unit->positive_class);
-    if (label) return label;
-    snprintf(text, NUMBER_TEXT, "%" PRId64, unit->positive_class);
+    if (label) return name_show(label, text);
+    snprintf(text, NAME_SHOWN, "%" PRId64, unit->positive_class);
     return text;
 }
 
@@ -71,12 +71,12 @@ static int wider(int width, const char *text) {
 
 /* Prints the units listed, or the first n_listed ones where `listed` is NULL. */
 static void print_units(const plethron_bank *bank, const size_t *listed, size_t n_listed) {
-    char target[NUMBER_TEXT], class_code[NUMBER_TEXT], learning_rate[NUMBER_TEXT], l2[NUMBER_TEXT];
+    char target[NAME_SHOWN], label[NAME_SHOWN], learning_rate[NUMBER_TEXT], l2[NUMBER_TEXT];
     int target_width = (int)strlen("target"), class_width = (int)strlen("class");
     for (size_t i = 0; i < n_listed; i++) {
         plethron_unit unit = unit_get(bank, listed ? listed[i] : i);
         target_width = wider(target_width, target_text(bank, &unit, target));
-        class_width = wider(class_width, class_text(bank, &unit, class_code));
+        class_width = wider(class_width, class_text(bank, &unit, label));
     }
     printf("\n%6s  %-*s  %-*s  %8s  %8s  %9s  %-11s  %11s  %12s  %8s  %12s\n", "unit", target_width, "target",
            class_width, "class", "lr", "l2", "epochs", "state", "loss", "error sum", "accuracy", "bias");
@@ -84,7 +84,7 @@ static void print_units(const plethron_bank *bank, const size_t *listed, size_t 
         size_t j = listed ? listed[i] : i;
         plethron_unit unit = unit_get(bank, j);
         printf("%6zu  %-*s  %-*s  %8s  %8s  %9" PRId64 "  %-11s  %11.6g  %12.6g  %8.4f  %12.6g\n", j, target_width,
-               target_text(bank, &unit, target), class_width, class_text(bank, &unit, class_code),
+               target_text(bank, &unit, target), class_width, class_text(bank, &unit, label),
                number_text(unit.learning_rate, learning_rate), number_text(unit.l2, l2), unit.epochs_done,
                state_names[unit.state], (double)unit.final_loss, (double)unit.error_sum, (double)unit.accuracy,
                (double)plethron_bank_biases(bank)[j]);

@@ -93,10 +93,6 @@ static plethron_status read_data(const train_arguments *a, training_job *job, pl
     size_t *target_columns = NULL;
     TRY(plethron_table_open(a->data, &job->table, err));
     job->n_samples = plethron_table_n_rows(job->table);
-    if (!job->n_samples) {
-        status = fail(err, PLETHRON_ERROR_FORMAT, "%s: has no rows to learn from", a->data);
-        goto out;
-    }
     TRY(allocate(a->targets.count, sizeof *target_columns, &target_columns, err));
     TRY(find_columns(job->table, &a->targets, target_columns, err));
     TRY(choose_features(a, target_columns, job, err));
@@ -266,7 +262,8 @@ static plethron_status print_accuracy(const training_job *job, size_t target, pl
     if (decision_make(job->bank, target, &decision, &reason)) return PLETHRON_OK;
     hit_counter counter = {.job = job, .decision = &decision};
     TRY(predict_blocks(job->device, job->bank, job->X, job->n_samples, count_hits, &counter, err));
-    if (job->targets.count > 1) printf("%s: ", job->targets.targets[target].name);
+    char shown[NAME_SHOWN];
+    if (job->targets.count > 1) printf("%s: ", name_show(job->targets.targets[target].name, shown));
     printf("training accuracy %.4f (%zu of %zu)\n", (double)counter.n_hits / (double)job->n_samples, counter.n_hits,
            job->n_samples);
 out:
@@ -288,7 +285,6 @@ static plethron_status print_summary(const train_arguments *a, const training_jo
         report_units(job->bank);
     else
         report_units_briefly(job->bank);
-    putchar('\n');
     for (size_t t = 0; t < job->targets.count; t++) TRY(print_accuracy(job, t, err));
 out:
     return status;

@@ -31,7 +31,7 @@ static const char help[] =
     "      --standardize       learn from features of mean 0 and deviation 1; the saved weights apply to raw data\n"
     "  -d, --device SEL        gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see 'plethron\n"
     "                          devices')\n"
-    "      --strategy NAME     staged or host (default: chosen for the problem and the device)\n"
+    "      --strategy NAME     staged, or host, which means --device host too (default: chosen for the problem)\n"
     "      --history FILE.csv  write epoch, unit, error_sum and loss\n"
     "      --history-every N   ... every N epochs (default: so that about 1000 epochs are written)\n"
     "  -q, --quiet             print warnings and errors only\n"
@@ -54,7 +54,8 @@ static const char verb[] = "train";
 static const char *const init_names[] = {
     [PLETHRON_INIT_ZEROS] = "zeros", [PLETHRON_INIT_UNIFORM] = "uniform", [PLETHRON_INIT_NORMAL] = "normal", NULL};
 
-static const char *const strategy_names[] = {"staged", "host", NULL};
+static const char host[] = "host"; /* the strategy, and the only device that it runs on */
+static const char *const strategy_names[] = {"staged", host, NULL};
 
 enum { DEFAULT_EPOCHS = 1000 };
 static const char DEFAULT_LR[] = "0.1";
@@ -151,6 +152,7 @@ static int check_arguments(train_arguments *a) {
     if (a->history_every && !a->history) return usage_error(verb, "--history-every needs --history");
     if (!a->learning_rates.count && !option_numbers(verb, "--lr", DEFAULT_LR, false, &a->learning_rates))
         return CLI_USAGE;
+    if (!a->device && a->strategy == host) a->device = host;
     if (!a->l2s.count && !option_numbers(verb, "--l2", DEFAULT_L2, true, &a->l2s)) return CLI_USAGE;
     return CLI_GO_ON;
 }

@@ -77,7 +77,7 @@ static bool make_folder(char *path) {
 static unsigned char *read_file(const char *path, size_t *n_bytes) {
     struct stat about;
     void *bytes = NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) return NULL;
     if (fstat(file, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > HEADER_BYTES &&
         about.st_size <= MAX_FILE_BYTES &&

@@ -62,17 +62,23 @@ static inline vfloat exp_bounded(vfloat t) {
     return as_vfloat(as_vint(q) + (as_vint(shifted) - as_vint(round_to_integer)) * (vint)(1 << 23));
 }
 
-/* 1 / x for 1 <= x < 2^126, rounded to nearest on every device.
- * OpenCL allows a division 2.5 units in the last place of error (3 in the embedded profile). Two Newton steps by fma
- * bring any start that close to the correctly rounded value (P. Markstein, IBM J. R&D 34(1), 1990); the exceptions that
- * the theorem leaves open were searched for over all 2^23 significands in tests/test_arithmetic.c: there are none. */
+/* 1 / x rounded to nearest, from an approximation y up to 3 units in the last place away, for 1 <= x < 2^126: two Newton
+ * steps by fma (P. Markstein, IBM J. R&D 34(1), 1990). The exceptions that the theorem leaves open were searched for over
+ * all 2^23 significands in tests/test_arithmetic.c: there are none. */
+static inline vfloat refine_reciprocal(vfloat x, vfloat y) {
+    y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
+    return fma(y, fma(-x, y, (vfloat)(1.0f)), y);
+}
+
+/* 1 / x, rounded to nearest on every device: OpenCL allows a division 2.5 units in the last place of error, 3 in the
+ * embedded profile. */
 static inline vfloat reciprocal(vfloat x) {
-    vfloat y = (vfloat)(1.0f) / x;
-#ifndef EXACT_DIVIDE
-    y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
-    y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
-#endif
+    const vfloat y = (vfloat)(1.0f) / x;
+#ifdef EXACT_DIVIDE
     return y;
+#else
+    return refine_reciprocal(x, y);
+#endif
 }
 
 static inline vfloat sigmoid(vfloat z) {

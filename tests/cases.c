@@ -1,5 +1,6 @@
 #include "cases.h"
 
+#include "bank.h"
 #include "train.h"
 
 #include <math.h>
@@ -154,6 +155,47 @@ reference_unit case_reference(const test_case *c, size_t unit) {
         .learning_rate = (double)c->rates[unit],
         .l2 = (double)c->l2[unit],
     };
+}
+
+/* ---- Below the public functions ---------------------------------------------------------------------------------- */
+
+void *case_padded(size_t rows, size_t stride) {
+    void *memory = NULL;
+    check_ok(memory_allocate(rows * stride, sizeof(float), "a test's values", &memory, &case_error));
+    return memory;
+}
+
+train_problem case_problem(const test_case *c, const plethron_dataset *dataset) {
+    const size_t n_units = c->shape.n_units, n_rows = c->shape.n_features + 1;
+    const size_t stride = (n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
+    plethron_bank *bank = case_bank(c, NULL, n_units);
+    train_problem p = {.dataset = dataset, .n_units = n_units, .unit_stride = stride};
+    p.losses = 1 << PLETHRON_LOSS_LOG | 1 << PLETHRON_LOSS_MSE | 1 << PLETHRON_LOSS_TUTORIAL;
+    p.weights = case_padded(n_rows, stride);
+    p.learning_rate = case_padded(1, stride);
+    p.l2 = case_padded(1, stride);
+    p.scale = case_padded(1, stride);
+    p.positive_class = case_padded(1, stride);
+    p.loss = case_padded(1, stride);
+    p.target = case_padded(1, stride);
+    p.epochs = case_padded(1, stride);
+    for (size_t j = 0; j < n_units; j++) {
+        for (size_t k = 0; k < n_rows; k++) p.weights[k * stride + j] = bank->weights[k * n_units + j];
+        p.learning_rate[j] = c->rates[j];
+        p.l2[j] = c->l2[j];
+        p.scale[j] = 1.0f / (float)c->shape.n_samples;
+        p.positive_class[j] = (float)c->positive_class[j];
+        p.loss[j] = (int32_t)c->loss[j];
+        p.target[j] = (int32_t)c->target[j];
+        p.epochs[j] = (int32_t)c->epochs[j];
+    }
+    plethron_bank_close(bank);
+    return p;
+}
+
+void case_problem_close(train_problem *p) {
+    void *memory[] = {p->weights, p->learning_rate, p->l2, p->scale, p->positive_class, p->loss, p->target, p->epochs};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
 }
 
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */

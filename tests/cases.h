@@ -47,6 +47,12 @@ plethron_bank *case_bank(const test_case *c, const size_t *units, size_t n);
 /* A unit as the reference sees it. */
 reference_unit case_reference(const test_case *c, size_t unit);
 
+/* The problem that train.c makes of a case with mixed units, for driving a strategy directly. */
+train_problem case_problem(const test_case *c, const plethron_dataset *dataset);
+void case_problem_close(train_problem *problem);
+/* Zeroed and aligned room for floats or int32_t [rows, stride], for free. */
+void *case_padded(size_t rows, size_t stride);
+
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 
 /* A device, and tile sizes; NULL where the planner is free to choose, or on the host. */

@@ -119,7 +119,7 @@ char *support_read(const char *path, size_t *n_bytes) {
 
 /* ---- Children ---------------------------------------------------------------------------------------------------- */
 
-void support_run_self(const char *part, const char *const *settings, size_t n_settings) {
+int support_run_self(const char *part, const char *const *settings, size_t n_settings) {
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -134,11 +134,12 @@ void support_run_self(const char *part, const char *const *settings, size_t n_se
     }
     int how = 0;
     assert_int_equal(waitpid(child, &how, 0), child);
-    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0) fail_msg("the child '%s' ended with wait status %d", part, how);
+    if (!WIFEXITED(how)) fail_msg("the child '%s' ended with wait status %d", part, how);
+    return WEXITSTATUS(how);
 }
 
 void support_child_needs(bool condition, const char *text, const char *file, int line) {
     if (condition) return;
     fprintf(stderr, "%s:%d: child: %s\n", file, line, text);
-    _exit(1);
+    _exit(CHILD_FAILED);
 }

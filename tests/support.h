@@ -47,10 +47,13 @@ void support_write(const char *path, const void *bytes, size_t n_bytes);
 char *support_read(const char *path, size_t *n_bytes);
 
 /* Runs this program once more with `part` as its only argument and the settings "NAME=value" in its environment: what
- * is read once in a process's life can be tested only so. Fails the test unless the child exits with 0. */
-void support_run_self(const char *part, const char *const *settings, size_t n_settings);
+ * is read once in a process's life can be tested only so. The child's exit code; a child that was killed fails the
+ * test. */
+int support_run_self(const char *part, const char *const *settings, size_t n_settings);
 
-/* For the child's main: prints what failed and exits with 1. */
+enum { CHILD_WORKED = 0, CHILD_FAILED = 1, CHILD_SKIPPED = 77 };
+
+/* For a child: prints what is not so and exits. */
 #define child_needs(condition) support_child_needs((condition), #condition, __FILE__, __LINE__)
 void support_child_needs(bool condition, const char *text, const char *file, int line);
 

@@ -53,12 +53,12 @@ void tolerance_epoch(const reference_unit *unit, const double *w, double *bound,
     }
 }
 
-/* log: softplus(z) - y z, where softplus and y z each move with z, softplus has a relative error of 7 u
+/* log: softplus(z) - y z, where softplus and y z each move with z, softplus has a relative error of 5 u
  * (test_arithmetic.c), y z and the difference a rounding each. Else (p - y)^2 / 2 with five roundings. */
 static double row_loss_bound(const reference_unit *unit, const double *w, const double *bound, size_t sample) {
     const double z = reference_z(unit, w, sample), loss = reference_row_loss(unit, w, sample);
     const double z_moved = z_bound(unit, w, bound, sample), p_moved = z_moved / 4.0 + 3.0 * u;
-    if (unit->loss == PLETHRON_LOSS_LOG) return 2.0 * z_moved + 7.0 * u * log1p(exp(z)) + 2.0 * u * (fabs(z) + loss);
+    if (unit->loss == PLETHRON_LOSS_LOG) return 2.0 * z_moved + 5.0 * u * log1p(exp(z)) + 2.0 * u * (fabs(z) + loss);
     return sqrt(2.0 * loss) * p_moved + p_moved * p_moved / 2.0 + 5.0 * u * loss;
 }
 

@@ -6,7 +6,7 @@
  * rows and the blocks:
  *
  *   z      |dz| <= sum |x_k| bound_k + bound_b + gamma(n_features + 1) (sum |x_k w_k| + |b|), |w| the larger of the two
- *   p      |dp| <= |dz| / 4 + 3 u: the sigmoid's slope is at most 1/4. Its own error is p (1 - p) 7.5e-8 from exp_bounded
+ *   p      |dp| <= |dz| / 4 + 3 u: the sigmoid's slope is at most 1/4. Its own error is p (1 - p) 9e-8 from exp_bounded
  *          (test_arithmetic.c), and a rounding each from 1 + exp and the reciprocal
  *   delta  |dr| <= |dp| + 3 u: dr/dp is at most 1 for every loss, and r = (p - y) slope has at most four roundings of
  *          |r| <= 1 (log: one), 4/27 (mse), 1/4 (tutorial; there the slope's s adds 0.47 * 3 u)

@@ -86,16 +86,14 @@ static plethron_status check_header(const csv_reader *reader) {
         names[c] = table->columns[c].name;
         if (*names[c]) continue;
         TRY(error_set(reader->err, PLETHRON_ERROR_FORMAT,
-                      "%s: line %zu: column %zu of %zu has no name: a header line "
-                      "that names every column was expected",
+                      "%s: line %zu: column %zu of %zu has no name: a header line that names every column was expected",
                       table->path, reader->record_line, c + 1, table->n_columns));
     }
     qsort(names, table->n_columns, sizeof *names, compare_names);
     for (size_t c = 1; c < table->n_columns; c++)
         if (strcmp(names[c - 1], names[c]) == 0)
             TRY(error_set(reader->err, PLETHRON_ERROR_FORMAT,
-                          "%s: line %zu: the column name '%s' stands there twice: "
-                          "distinct names were expected",
+                          "%s: line %zu: the column name '%s' stands there twice: distinct names were expected",
                           table->path, reader->record_line, file_show(names[c], shown)));
 out:
     free(memory);
@@ -110,9 +108,8 @@ static plethron_status take_record(csv_reader *reader) {
     }
     if (reader->n_cells != table->n_columns)
         return error_set(reader->err, PLETHRON_ERROR_FORMAT,
-                         "%s: line %zu: %zu cells found, %zu expected, one for "
-                         "each name of the header",
-                         table->path, reader->record_line, reader->n_cells, table->n_columns);
+                         "%s: line %zu: %zu cells found, %zu expected, one for each name of the header", table->path,
+                         reader->record_line, reader->n_cells, table->n_columns);
     reader->n_rows++;
     if (reader->pass == PASS_NUMBERS) reader->table->n_rows = reader->n_rows;
     return PLETHRON_OK;
@@ -148,8 +145,8 @@ static plethron_status parser_error(const csv_reader *reader, struct csv_parser 
         return error_set(reader->err, PLETHRON_ERROR_MEMORY, "%s: line %zu: %s", path, line,
                          csv_strerror(csv_error(parser)));
     return error_set(reader->err, PLETHRON_ERROR_FORMAT,
-                     "%s: line %zu, byte %zu: a quote within a cell: quotes around "
-                     "the whole cell, and doubled within it, were expected",
+                     "%s: line %zu, byte %zu: a quote within a cell: quotes around the whole cell, and doubled within "
+                     "it, were expected",
                      path, line, byte);
 }
 
@@ -170,9 +167,8 @@ static plethron_status parse_lines(csv_reader *reader, struct csv_parser *parser
     }
     if (csv_fini(parser, on_cell, on_record, reader) != 0)
         return error_set(reader->err, PLETHRON_ERROR_FORMAT,
-                         "%s: line %zu: a quote is opened in this row and never "
-                         "closed",
-                         reader->table->path, reader->record_line);
+                         "%s: line %zu: a quote is opened in this row and never closed", reader->table->path,
+                         reader->record_line);
     return reader->status;
 }
 
@@ -189,9 +185,7 @@ static plethron_status parse(const char *bytes, size_t n_bytes, csv_pass pass, p
     csv_free(&parser);
     if (status == PLETHRON_OK && !reader.has_header)
         status = error_set(err, PLETHRON_ERROR_FORMAT,
-                           "%s: only blank lines: a header line of column names was "
-                           "expected",
-                           table->path);
+                           "%s: only blank lines: a header line of column names was expected", table->path);
     return status;
 }
 
@@ -202,11 +196,12 @@ static plethron_status refuse_binary(const char *bytes, size_t n_bytes, const pl
     const char *nul = memchr(bytes, '\0', n_bytes);
     if (!nul) return PLETHRON_OK;
     size_t line = 1;
-    for (const char *at = bytes; (at += line_length(at, (size_t)(nul - at))) < nul;) line++;
-    return error_set(err, PLETHRON_ERROR_FORMAT,
-                     "%s: line %zu: a NUL byte at byte %zu of the file: the text of a CSV, "
-                     "or an NPY, was expected",
-                     table->path, line, (size_t)(nul - bytes));
+    for (const char *at = bytes; at < nul;) {
+        at += line_length(at, (size_t)(nul - at));
+        line += at[-1] == '\n' || at[-1] == '\r';
+    }
+    return error_set(err, PLETHRON_ERROR_FORMAT, "%s: line %zu: a NUL byte: the text of a CSV, or an NPY, was expected",
+                     table->path, line);
 }
 
 /* Makes the room that PASS_TEXTS fills, in place of the columns' values. */

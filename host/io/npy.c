@@ -25,7 +25,7 @@ typedef struct npy_parser {
 } npy_parser;
 
 static plethron_status parse_error(const npy_parser *parser, const char *expected) {
-    return error_set(parser->err, PLETHRON_ERROR_FORMAT, "%s: byte %zu of the header: %s was expected", parser->path,
+    return error_set(parser->err, PLETHRON_ERROR_FORMAT, "%s: byte %zu, in the header: %s was expected", parser->path,
                      (size_t)(parser->at - parser->begin), expected);
 }
 
@@ -190,8 +190,7 @@ static plethron_status read_header(const void *bytes, size_t n_bytes, const char
     const size_t length = load(content + LENGTH_AT, start - LENGTH_AT, false);
     if (length > n_bytes - start)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: the header's length is %zu bytes: at most the %zu that "
-                         "follow in the file were expected",
+                         "%s: the header's length is %zu bytes: at most the %zu that follow in the file were expected",
                          path, length, n_bytes - start);
     const char *begin = bytes;
     *data_start = start + length;
@@ -203,20 +202,18 @@ static plethron_status check_data(const npy_array *array, size_t n_data_bytes, c
     size_t n_items, n_expected;
     if (array->n_rows == 0 || array->n_columns == 0)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: an array of %zu x %zu: at least one row and one column were "
-                         "expected",
-                         path, array->n_rows, array->n_columns);
+                         "%s: an array of %zu x %zu: at least one row and one column were expected", path,
+                         array->n_rows, array->n_columns);
     if (!size_multiply(array->n_rows, array->n_columns, &n_items) ||
         !size_multiply(n_items, array->item_bytes, &n_expected))
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: an array of %zu x %zu is more than memory can hold: the file "
-                         "has %zu bytes of data",
+                         "%s: an array of %zu x %zu is more than memory can hold: one that fits the file's %zu bytes of "
+                         "data was expected",
                          path, array->n_rows, array->n_columns, n_data_bytes);
     if (n_data_bytes != n_expected)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: %zu bytes of data found, %zu expected for %zu x %zu values "
-                         "of %zu",
-                         path, n_data_bytes, n_expected, array->n_rows, array->n_columns, array->item_bytes);
+                         "%s: %zu bytes of data found, %zu expected for %zu x %zu values of %zu", path, n_data_bytes,
+                         n_expected, array->n_rows, array->n_columns, array->item_bytes);
     return PLETHRON_OK;
 }
 
@@ -248,53 +245,72 @@ static double float_to_double(uint64_t bits, size_t item_bytes) {
     return value;
 }
 
-static double signed_to_double(uint64_t bits, size_t item_bytes) {
+/* Not by way of double, which would round integers of eight bytes a first time. */
+static float integer_to_float(uint64_t bits, size_t item_bytes, bool is_signed) {
     const uint64_t sign = UINT64_C(1) << (8 * item_bytes - 1);
-    return bits & sign ? -(double)(sign - (bits & (sign - 1))) : (double)bits;
+    if (!is_signed || !(bits & sign)) return (float)bits;
+    return -(float)(sign - (bits & (sign - 1)));
 }
 
-static double item_to_double(const npy_array *array, const unsigned char *item) {
+static plethron_status read_item(const npy_array *array, const unsigned char *item, size_t row, table_column *column,
+                                 plethron_error *err) {
     const uint64_t bits = load(item, array->item_bytes, array->big_endian);
-    switch (array->kind) {
-    case 'f': return float_to_double(bits, array->item_bytes);
-    case 'i': return signed_to_double(bits, array->item_bytes);
-    case 'b': return bits ? 1.0 : 0.0;
-    default: return (double)bits;
+    float *out = &column->values[row];
+    if (array->kind == 'b') {
+        *out = bits ? 1.0f : 0.0f;
+        return PLETHRON_OK;
     }
+    if (array->kind != 'f') {
+        *out = integer_to_float(bits, array->item_bytes, array->kind == 'i');
+        return PLETHRON_OK;
+    }
+    const double value = float_to_double(bits, array->item_bytes);
+    if (fabs(value) <= (double)FLT_MAX) {
+        *out = (float)value;
+        return PLETHRON_OK;
+    }
+    char text[NUMBER_PRINTED_SIZE];
+    snprintf(text, sizeof text, "%g", isnan(value) ? fabs(value) : value); /* some print the sign of a NaN */
+    return table_note(column, NUMBER_NOT_FINITE, row, 0, text, err);
 }
 
-static plethron_status read_column(const npy_array *array, const unsigned char *data, size_t c, table_column *column,
-                                   plethron_error *err) {
-    for (size_t i = 0; i < array->n_rows; i++) {
-        const size_t at = array->fortran_order ? c * array->n_rows + i : i * array->n_columns + c;
-        const double value = item_to_double(array, data + at * array->item_bytes);
-        if (fabs(value) <= (double)FLT_MAX) {
-            column->values[i] = (float)value;
-            continue;
+/* Reads in the order of the file: by rows, or in Fortran's order by columns. Within number_locale_enter and _leave. */
+static plethron_status read_items(const npy_array *array, const unsigned char *item, plethron_table *table,
+                                  plethron_error *err) {
+    const bool by_columns = array->fortran_order;
+    const size_t n_outer = by_columns ? array->n_columns : array->n_rows;
+    const size_t n_inner = by_columns ? array->n_rows : array->n_columns;
+    for (size_t outer = 0; outer < n_outer; outer++)
+        for (size_t inner = 0; inner < n_inner; inner++, item += array->item_bytes) {
+            table_column *column = &table->columns[by_columns ? outer : inner];
+            const plethron_status status = read_item(array, item, by_columns ? inner : outer, column, err);
+            if (status != PLETHRON_OK) return status;
         }
-        char text[NUMBER_PRINTED_SIZE];
-        snprintf(text, sizeof text, "%g", value);
-        const plethron_status status = table_note(column, NUMBER_NOT_FINITE, i, 0, text, err);
+    return PLETHRON_OK;
+}
+
+static plethron_status add_columns(const npy_array *array, plethron_table *table, plethron_error *err) {
+    for (size_t c = 0; c < array->n_columns; c++) {
+        char name[32];
+        snprintf(name, sizeof name, "%zu", c);
+        const plethron_status status = table_add_column(table, name, err);
         if (status != PLETHRON_OK) return status;
     }
-    return PLETHRON_OK;
+    table->n_rows = array->n_rows;
+    return table_reserve(table, array->n_rows, err);
 }
 
 plethron_status npy_read(const void *bytes, size_t n_bytes, plethron_table *table, plethron_error *err) {
     plethron_status status;
     npy_array array;
+    number_locale locale;
     size_t data_start = 0;
     TRY(read_header(bytes, n_bytes, table->path, &array, &data_start, err));
     TRY(check_data(&array, n_bytes - data_start, table->path, err));
-    for (size_t c = 0; c < array.n_columns; c++) {
-        char name[32];
-        snprintf(name, sizeof name, "%zu", c);
-        TRY(table_add_column(table, name, err));
-    }
-    TRY(table_reserve(table, array.n_rows, err));
-    table->n_rows = array.n_rows;
-    for (size_t c = 0; c < array.n_columns; c++)
-        TRY(read_column(&array, (const unsigned char *)bytes + data_start, c, &table->columns[c], err));
+    TRY(add_columns(&array, table, err));
+    TRY(number_locale_enter(&locale, err));
+    status = read_items(&array, (const unsigned char *)bytes + data_start, table, err);
+    number_locale_leave(locale);
 out:
     return status;
 }

@@ -86,9 +86,8 @@ static plethron_status tensor_bytes(const safetensors_tensor *tensor, const char
     for (int d = 0; fits && d < tensor->n_dimensions; d++) fits = size_multiply(product, tensor->shape[d], &product);
     if (!fits)
         return error_set(err, PLETHRON_ERROR_ARGUMENT,
-                         "%s: tensor '%s': at most %d dimensions and less than 2^64 "
-                         "bytes were expected",
-                         path, tensor->name, SAFETENSORS_MAX_DIMENSIONS);
+                         "%s: tensor '%s': at most %d dimensions and less than 2^64 bytes were expected", path,
+                         tensor->name, SAFETENSORS_MAX_DIMENSIONS);
     *n_bytes = product;
     return PLETHRON_OK;
 }
@@ -107,7 +106,7 @@ static json_t *sizes_to_json(const size_t *sizes, int n) {
 /* Adds the tensor's entry; its data begins at *offset, which is moved to its end. */
 static plethron_status add_tensor(json_t *header, const char *path, const safetensors_tensor *tensor, size_t *offset,
                                   plethron_error *err) {
-    size_t n_bytes;
+    size_t n_bytes = 0;
     const plethron_status status = tensor_bytes(tensor, path, &n_bytes, err);
     if (status != PLETHRON_OK) return status;
     const size_t offsets[2] = {*offset, *offset + n_bytes};
@@ -141,9 +140,8 @@ static plethron_status write_header(FILE *stream, const char *path, const char *
     const size_t n = strlen(header), n_blanks = (LENGTH_BYTES - n % LENGTH_BYTES) % LENGTH_BYTES;
     if (n + n_blanks > MAX_HEADER_BYTES)
         return error_set(err, PLETHRON_ERROR_ARGUMENT,
-                         "%s: the names and texts make a header of %zu bytes: at most %d "
-                         "were expected",
-                         path, n, MAX_HEADER_BYTES);
+                         "%s: the names and texts make a header of %zu bytes: at most %d were expected", path, n,
+                         MAX_HEADER_BYTES);
     const uint64_t length = n + n_blanks;
     fwrite(&length, 1, sizeof length, stream);
     fwrite(header, 1, n, stream);
@@ -161,7 +159,7 @@ plethron_status safetensors_write(const char *path, const safetensors_tensor *te
     FILE *stream = plethron_output_stream(output);
     TRY(write_header(stream, path, header, err));
     for (size_t i = 0; i < n_tensors; i++) {
-        size_t n_bytes;
+        size_t n_bytes = 0;
         TRY(tensor_bytes(&tensors[i], path, &n_bytes, err));
         if (n_bytes > 0) fwrite(tensors[i].data, 1, n_bytes, stream);
     }
@@ -194,17 +192,17 @@ struct safetensors_file {
 static plethron_status read_length(const unsigned char *bytes, size_t n_bytes, const char *path, size_t *length,
                                    plethron_error *err) {
     if (n_bytes < LENGTH_BYTES)
-        return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: %zu bytes are too short for a safetensors file: the header's "
-                         "length in %d bytes was expected",
-                         path, n_bytes, LENGTH_BYTES);
+        return error_set(
+            err, PLETHRON_ERROR_FORMAT,
+            "%s: %zu bytes are too short for a safetensors file: the header's length in %d bytes was expected", path,
+            n_bytes, LENGTH_BYTES);
     uint64_t value;
     memcpy(&value, bytes, sizeof value);
     const size_t rest = n_bytes - LENGTH_BYTES, limit = rest < MAX_HEADER_BYTES ? rest : MAX_HEADER_BYTES;
     if (value > limit)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: the header's length is %llu bytes: at most %zu were expected, "
-                         "as the file is no longer or the format forbids it",
+                         "%s: the header's length is %llu bytes: at most %zu were expected, as the file is no longer "
+                         "or the format forbids it",
                          path, (unsigned long long)value, limit);
     *length = (size_t)value;
     return PLETHRON_OK;
@@ -292,14 +290,13 @@ static plethron_status read_offsets(const safetensors_file *file, const json_t *
         !json_to_size(json_array_get(offsets, 1), &tensor->end))
         return entry_error(file, tensor->name, "has no data_offsets: two whole numbers from 0 were expected", err);
     if (tensor->begin > tensor->end || tensor->end > file->n_data_bytes)
-        return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: tensor '%s': data_offsets are [%zu, %zu]: ascending ones up "
-                         "to the %zu bytes of data were expected",
-                         file->path, file_show(tensor->name, shown), tensor->begin, tensor->end, file->n_data_bytes);
+        return error_set(
+            err, PLETHRON_ERROR_FORMAT,
+            "%s: tensor '%s': data_offsets are [%zu, %zu]: ascending ones up to the %zu bytes of data were expected",
+            file->path, file_show(tensor->name, shown), tensor->begin, tensor->end, file->n_data_bytes);
     if (tensor->end - tensor->begin != n_bytes)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: tensor '%s': data_offsets span %zu bytes: the %zu of its "
-                         "shape and dtype were expected",
+                         "%s: tensor '%s': data_offsets span %zu bytes: the %zu of its shape and dtype were expected",
                          file->path, file_show(tensor->name, shown), tensor->end - tensor->begin, n_bytes);
     return PLETHRON_OK;
 }
@@ -332,16 +329,14 @@ static plethron_status check_cover(const safetensors_file *file, plethron_error 
         const stored_tensor *tensor = &file->tensors[i];
         if (tensor->begin != covered)
             return error_set(err, PLETHRON_ERROR_FORMAT,
-                             "%s: tensor '%s' begins at byte %zu of the data: byte %zu was "
-                             "expected, without %s",
+                             "%s: tensor '%s' begins at byte %zu of the data: byte %zu was expected, without %s",
                              file->path, file_show(tensor->name, shown), tensor->begin, covered,
                              tensor->begin < covered ? "overlap" : "gap");
         covered = tensor->end;
     }
     if (covered == file->n_data_bytes) return PLETHRON_OK;
     return error_set(err, PLETHRON_ERROR_FORMAT,
-                     "%s: %zu bytes of data follow the header: %zu were expected, the end "
-                     "of the last tensor",
+                     "%s: %zu bytes of data follow the header: %zu were expected, the end of the last tensor",
                      file->path, file->n_data_bytes, covered);
 }
 

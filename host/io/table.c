@@ -24,6 +24,9 @@ static plethron_status resize(void **array, size_t n_items, size_t capacity, siz
 plethron_status table_add_column(plethron_table *table, const char *name, plethron_error *err) {
     enum { FIRST_COLUMNS = 16 };
     plethron_status status = PLETHRON_OK;
+    if (table->n_columns == TABLE_MAX_COLUMNS)
+        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: has more columns than the %d that are allowed", table->path,
+                         TABLE_MAX_COLUMNS);
     if (table->n_columns == table->column_capacity) {
         const size_t capacity = table->n_columns ? 2 * table->n_columns : FIRST_COLUMNS;
         void *columns = table->columns;
@@ -78,9 +81,7 @@ plethron_status plethron_table_open(const char *path, plethron_table **out, plet
     TRY(file_read(path, &bytes, &n_bytes, err));
     if (n_bytes == 0)
         TRY(error_set(err, PLETHRON_ERROR_FORMAT,
-                      "%s: the file is empty: a CSV with a header line, or an NPY, was "
-                      "expected",
-                      path));
+                      "%s: the file is empty: a CSV with a header line, or an NPY, was expected", path));
     TRY(memory_allocate(1, sizeof *table, "a table", &memory, err));
     table = memory;
     TRY(memory_copy_text(path, &table->path, err));

@@ -4,6 +4,9 @@
 
 #include "number.h"
 
+/* A column costs some hundreds of bytes besides its values, but a file few: this bounds what a small file makes of it. */
+enum { TABLE_MAX_COLUMNS = 1 << 20 };
+
 /* Where a column has its first cell of some kind, for error messages. */
 typedef struct table_cell {
     number_kind kind; /* NUMBER_FINITE: there is no such cell */

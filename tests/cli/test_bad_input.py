@@ -166,15 +166,18 @@ def test_truncated_model(diabetes, kept):
 def test_predict_bad_data(diabetes):
     diabetes.write("old.csv", "the old content")
     before = sorted(os.listdir(diabetes.folder))
+    hollow = diabetes.write("hollow.csv", "Smoking,Obesity,Exercise\n")
     missing = diabetes.write("missing.csv", "Smoking,Obesity\n0,1\n")
     text = diabetes.write("text.csv", "Smoking,Obesity,Exercise\n0,1,1\n0,yes,1\n")
     narrow = diabetes.write("narrow.npy", npy(np.zeros((4, 2), np.float32)))
+    assert "hollow.csv" in diabetes.fails("predict", "d.safetensors", hollow, "-o", "old.csv")
     assert "'Exercise'" in diabetes.fails("predict", "d.safetensors", missing, "-o", "old.csv")
-    assert re.search(r"text\.csv(:|, line )3\b.*'yes'", diabetes.fails("predict", "d.safetensors", text, "-o", "old.csv"))
+    line = diabetes.fails("predict", "d.safetensors", text, "-o", "old.csv")
+    assert re.search(r"text\.csv.*(:|line )3\b.*'yes'", line)
     line = diabetes.fails("predict", "d.safetensors", narrow, "-o", "old.csv")
     assert "2 columns" in line and "3 features" in line
     assert (diabetes.folder / "old.csv").read_text() == "the old content"
-    assert sorted(os.listdir(diabetes.folder)) == sorted([*before, "missing.csv", "text.csv", "narrow.npy"])
+    assert sorted(os.listdir(diabetes.folder)) == sorted([*before, "hollow.csv", "missing.csv", "text.csv", "narrow.npy"])
 
 
 def test_output_that_cannot_be_written(program):

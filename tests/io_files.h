@@ -1,0 +1,68 @@
+/* What the tests of host/io share: one file in a folder of its own, and the harm that a file may come to. */
+#ifndef PLETHRON_TEST_IO_FILES_H
+#define PLETHRON_TEST_IO_FILES_H
+
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct io_file {
+    char folder[SUPPORT_PATH_BYTES];
+    char path[SUPPORT_PATH_BYTES];
+} io_file;
+
+static inline void io_file_open(io_file *file, const char *name) {
+    support_folder_open(file->folder);
+    support_path(file->path, file->folder, name);
+}
+
+static inline void io_file_close(const io_file *file) {
+    support_folder_close(file->folder);
+}
+
+/* Reads the file in full; a file that is refused must be so with one line that names it. */
+typedef plethron_status (*io_reader)(const char *path, plethron_error *err);
+
+/* Writes the content and reads it; true when it was accepted. */
+static inline bool io_is_accepted(const io_file *file, const void *bytes, size_t n_bytes, io_reader read) {
+    plethron_error err = {.text = ""};
+    support_write(file->path, bytes, n_bytes);
+    const plethron_status status = read(file->path, &err);
+    if (status == PLETHRON_OK) return true;
+    assert_true(status == PLETHRON_ERROR_FORMAT || status == PLETHRON_ERROR_FILE);
+    assert_int_equal(err.status, status);
+    assert_non_null(strstr(err.text, file->path));
+    assert_null(strchr(err.text, '\n'));
+    return false;
+}
+
+/* Reads every beginning of a valid content, from none of it to all but the last byte; gives how many were accepted. */
+static inline size_t io_cut(const io_file *file, const void *bytes, size_t n_bytes, io_reader read) {
+    size_t n_accepted = 0;
+    for (size_t n = 0; n < n_bytes; n++) n_accepted += io_is_accepted(file, bytes, n, read);
+    return n_accepted;
+}
+
+/* Reads a valid content with one to four random bytes in wrong places, again and again. */
+static inline void io_spoil(const io_file *file, const void *bytes, size_t n_bytes, io_reader read) {
+    enum { SEED = 20261124, N_ROUNDS = 3000, MAX_FLIPS = 4 };
+    uint32_t state = SEED;
+    size_t n_accepted = 0;
+    unsigned char *spoilt = malloc(n_bytes);
+    assert_non_null(spoilt);
+    for (int round = 0; round < N_ROUNDS; round++) {
+        memcpy(spoilt, bytes, n_bytes);
+        for (int flip = 0; flip <= round % MAX_FLIPS; flip++) {
+            state = state * 1664525u + 1013904223u; /* Numerical Recipes' generator: its upper bits are good enough */
+            const size_t at = (state >> 8) % n_bytes;
+            state = state * 1664525u + 1013904223u;
+            spoilt[at] = (unsigned char)(state >> 24);
+        }
+        n_accepted += io_is_accepted(file, spoilt, n_bytes, read);
+    }
+    free(spoilt);
+    print_message("seed %d: %zu of %d spoilt files were still valid\n", SEED, n_accepted, N_ROUNDS);
+}
+
+#endif

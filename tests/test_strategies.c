@@ -1,0 +1,365 @@
+/* Every strategy on every device with every tiling against the reference in double, within tolerances that are derived
+ * (tolerance.h), with margins of NaN around every device buffer; and what the strategies transfer. */
+#include "cases.h"
+#include "tolerance.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { GUARD_BYTES = 4096 };
+
+static case_ways ways;
+
+/* ---- Against the reference --------------------------------------------------------------------------------------- */
+
+/* A unit's weights [n_features + 1] as doubles. */
+static void unit_weights(const plethron_bank *bank, size_t unit, double *w) {
+    const size_t n_features = plethron_bank_n_features(bank), n_units = plethron_bank_n_units(bank);
+    for (size_t k = 0; k < n_features; k++) w[k] = (double)plethron_bank_weights(bank)[k * n_units + unit];
+    w[n_features] = (double)plethron_bank_biases(bank)[unit];
+}
+
+/* Measures and predictions follow from the weights that were reached: those are exact here, so the bound is 0. */
+static void check_measures(const reference_unit *unit, const plethron_unit *got, const double *w, const double *zero,
+                           const char *name) {
+    check_near((double)got->final_loss, reference_mean_loss(unit, w), tolerance_mean_loss(unit, w, zero), "%s: loss",
+               name);
+    check_near((double)got->error_sum, reference_error_sum(unit, w), tolerance_error_sum(unit, w, zero),
+               "%s: error sum", name);
+    check_near((double)got->accuracy, reference_accuracy(unit, w), tolerance_accuracy(unit, w, zero), "%s: accuracy",
+               name);
+}
+
+static void check_predictions(const reference_unit *unit, const float *P, size_t n_units, size_t j, const double *w,
+                              const double *zero, const char *name) {
+    for (size_t i = 0; i < unit->n_samples; i++)
+        check_near((double)P[i * n_units + j], reference_sigmoid(reference_z(unit, w, i)),
+                   tolerance_prediction(unit, w, zero, i), "%s: prediction of row %zu", name, i);
+}
+
+/* `start` are the unit's weights before the training, room for 6 (n_features + 1) doubles behind them. */
+static void check_unit(const test_case *c, size_t j, const plethron_bank *bank, const float *P, double *start,
+                       const char *way_name) {
+    const size_t n_weights = c->shape.n_features + 1;
+    const reference_unit unit = case_reference(c, j);
+    double *w = start, *got_w = w + n_weights, *bound = got_w + n_weights, *zero = bound + n_weights;
+    double *work = zero + n_weights;
+    char name[256];
+    snprintf(name, sizeof name, "%s, %zu samples, %zu features, unit %zu of %zu", way_name, c->shape.n_samples,
+             c->shape.n_features, j, c->shape.n_units);
+    for (size_t k = 0; k < n_weights; k++) bound[k] = zero[k] = 0.0;
+    for (int64_t epoch = 0; epoch < c->epochs[j]; epoch++) {
+        tolerance_epoch(&unit, w, bound, work);
+        reference_epoch(&unit, w, work);
+    }
+    unit_weights(bank, j, got_w);
+    for (size_t k = 0; k < n_weights; k++) check_near(got_w[k], w[k], bound[k], "%s: weight %zu", name, k);
+    plethron_unit got = {.struct_size = sizeof got};
+    check_ok(plethron_bank_unit(bank, j, &got, &case_error));
+    assert_int_equal(got.epochs_done, c->epochs[j]);
+    check_measures(&unit, &got, got_w, zero, name);
+    check_predictions(&unit, P, c->shape.n_units, j, got_w, zero, name);
+}
+
+/* Units to look at: all of a few, some of many, the last among them. */
+static size_t next_unit(size_t j, size_t n_units) {
+    const size_t step = n_units / 24 + 1, next = j + step;
+    return j < n_units - 1 && next >= n_units ? n_units - 1 : next;
+}
+
+static void check_way(const case_way *way, const test_case *c) {
+    const size_t n_units = c->shape.n_units, n_weights = c->shape.n_features + 1;
+    plethron_bank *start = case_bank(c, NULL, n_units), *bank = case_bank(c, NULL, n_units);
+    float *P = malloc(c->shape.n_samples * n_units * sizeof *P);
+    double *w = malloc(7 * n_weights * sizeof *w);
+    assert_true(P && w);
+    case_train_on(way, c, bank);
+    check_ok(plethron_predict(way->device, bank, c->X, c->shape.n_samples, P, &case_error));
+    for (size_t j = 0; j < n_units; j = next_unit(j, n_units)) {
+        unit_weights(start, j, w);
+        check_unit(c, j, bank, P, w, way->name);
+    }
+    assert_int_equal(device_guard_violations(way->device), 0);
+    free(w);
+    free(P);
+    plethron_bank_close(bank);
+    plethron_bank_close(start);
+}
+
+static void check_shape(const case_way *way, case_shape shape) {
+    test_case *c = case_open(shape, case_seed());
+    check_way(way, c);
+    case_close(c);
+}
+
+#define MEAN PLETHRON_REDUCTION_MEAN
+#define SUM PLETHRON_REDUCTION_SUM
+
+/* Around the sizes of vectors (16), of tiles (16, 64) and of summation blocks (256); tall, wide, many. */
+static const case_shape all_shapes[] = {
+    {1, 1, 1, UNITS_ALIKE, MEAN},      {2, 2, 2, UNITS_ALIKE, SUM},       {15, 16, 17, UNITS_MIXED, MEAN},
+    {16, 15, 16, UNITS_MIXED, SUM},    {17, 17, 15, UNITS_MIXED, MEAN},   {63, 64, 65, UNITS_MIXED, MEAN},
+    {64, 63, 64, UNITS_ALIKE, SUM},    {65, 65, 63, UNITS_MIXED, MEAN},   {255, 1, 256, UNITS_MIXED, SUM},
+    {256, 2, 255, UNITS_MIXED, MEAN},  {257, 257, 2, UNITS_ALIKE, MEAN},  {1, 256, 257, UNITS_MIXED, MEAN},
+    {1021, 3, 1, UNITS_ALIKE, MEAN},   {3, 1000, 16, UNITS_MIXED, SUM},   {1025, 17, 33, UNITS_MIXED, SUM},
+    {2, 1, 1000, UNITS_MIXED, MEAN},   {512, 16, 64, UNITS_MIXED, MEAN},
+};
+
+static const case_shape few_shapes[] = {
+    {1, 1, 1, UNITS_MIXED, MEAN},
+    {17, 63, 65, UNITS_MIXED, SUM},
+    {257, 65, 17, UNITS_MIXED, MEAN},
+    {513, 16, 64, UNITS_MIXED, MEAN},
+};
+
+static void test_all_shapes_with_the_planners_choice(void **state) {
+    (void)state;
+    for (size_t w = 0; w < ways.n_ways; w++)
+        for (size_t s = 0; !ways.ways[w].tiling && s < sizeof all_shapes / sizeof *all_shapes; s++)
+            check_shape(&ways.ways[w], all_shapes[s]);
+}
+
+static void test_some_shapes_with_every_tiling(void **state) {
+    (void)state;
+    for (size_t w = 0; w < ways.n_ways; w++)
+        for (size_t s = 0; ways.ways[w].tiling && s < sizeof few_shapes / sizeof *few_shapes; s++)
+            check_shape(&ways.ways[w], few_shapes[s]);
+}
+
+/* A kernel that read a margin would have spoilt its results with NaN; here results are the same without margins. */
+static void test_margins_change_nothing(void **state) {
+    (void)state;
+    const case_shape shape = {257, 65, 17, UNITS_MIXED, MEAN};
+    test_case *c = case_open(shape, case_seed());
+    for (size_t w = 0; w < ways.n_ways; w++) {
+        const case_way *way = &ways.ways[w];
+        plethron_bank *with = case_bank(c, NULL, shape.n_units), *without = case_bank(c, NULL, shape.n_units);
+        case_train_on(way, c, with);
+        device_guard_buffers(way->device, 0);
+        case_train_on(way, c, without);
+        device_guard_buffers(way->device, GUARD_BYTES);
+        check_same_bank(with, without, way->name);
+        plethron_bank_close(with);
+        plethron_bank_close(without);
+    }
+    case_close(c);
+}
+
+/* ---- Transfers --------------------------------------------------------------------------------------------------- */
+
+static plethron_counters counters_of(const plethron_device *device) {
+    plethron_counters counters = {.struct_size = sizeof counters};
+    check_ok(plethron_device_counters(device, &counters, &case_error));
+    return counters;
+}
+
+/* What one training uploads. */
+static plethron_counters uploads_of_training(const case_way *way, const test_case *c, plethron_dataset *dataset,
+                                             int64_t epochs, int64_t measure_every) {
+    test_case longer = *c;
+    int64_t every_epochs[] = {epochs, epochs};
+    assert_int_equal(c->shape.n_units, 2);
+    longer.epochs = every_epochs;
+    plethron_bank *bank = case_bank(&longer, NULL, c->shape.n_units);
+    const plethron_train_options options = {.struct_size = sizeof options, .measure_every = measure_every};
+    const plethron_counters before = counters_of(way->device);
+    check_ok(plethron_train(dataset, bank, &options, &case_error));
+    plethron_counters used = counters_of(way->device);
+    used.uploads -= before.uploads;
+    used.upload_bytes -= before.upload_bytes;
+    plethron_bank_close(bank);
+    return used;
+}
+
+/* X and Y go to the device when the data set is made, once. A training uploads the arrays of its units once, whatever
+ * its length: the weights and seven values a unit. */
+static void test_training_uploads_units_only(void **state) {
+    enum { VALUES_A_UNIT = 7 };
+    (void)state;
+    const case_shape shape = {300, 40, 2, UNITS_MIXED, MEAN};
+    test_case *c = case_open(shape, case_seed());
+    for (size_t w = 0; w < ways.n_ways; w++) {
+        const case_way *way = &ways.ways[w];
+        if (way->tiling) continue;
+        const bool on_host = device_is_host(way->device);
+        const size_t unit_bytes = (shape.n_features + 1 + VALUES_A_UNIT) * UNIT_PADDING * sizeof(float);
+        size_t tiles_floats = 0;
+        assert_true(dataset_tiles_size(shape.n_samples, shape.n_features, &tiles_floats));
+        const plethron_counters before = counters_of(way->device);
+        plethron_dataset *dataset = case_dataset(c, way->device);
+        const plethron_counters after = counters_of(way->device);
+        assert_int_equal(after.uploads - before.uploads, on_host ? 0 : 2);
+        assert_int_equal(after.upload_bytes - before.upload_bytes,
+                         on_host ? 0 : (tiles_floats + CASE_TARGETS * dataset->y_stride) * sizeof(float));
+        const int64_t lengths[][2] = {{1, 0}, {100, 0}, {100, 7}}; /* epochs, measure_every */
+        for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+            const plethron_counters used = uploads_of_training(way, c, dataset, lengths[l][0], lengths[l][1]);
+            assert_int_equal(used.uploads, on_host ? 0 : 1 + VALUES_A_UNIT);
+            assert_int_equal(used.upload_bytes, on_host ? 0 : unit_bytes);
+        }
+        plethron_dataset_close(dataset);
+    }
+    case_close(c);
+}
+
+/* ---- Shards and parts -------------------------------------------------------------------------------------------- */
+
+/* Results of a run of all epochs: weights [n_features + 1, stride] and measures [stride]. */
+typedef struct run_results {
+    float *weights;
+    measure_sums sums;
+    size_t weights_bytes;
+    size_t sums_bytes;
+} run_results;
+
+static void close_results(run_results *results) {
+    free(results->weights);
+    free(results->sums.loss);
+    free(results->sums.error);
+    free(results->sums.correct);
+}
+
+/* Runs the case with a plan whose shards and parts are given; 0 leaves them as planned. */
+static run_results run_plan(const case_way *way, const test_case *c, size_t shard_units, size_t n_parts) {
+    plethron_dataset *dataset = case_dataset(c, way->device);
+    train_problem problem = case_problem(c, dataset);
+    train_plan plan;
+    void *run = NULL;
+    check_ok(plan_choose_with_tiling(&problem, NULL, way->tiling, &plan, &case_error));
+    if (shard_units) plan.shard_units = shard_units;
+    if (n_parts) plan.n_parts = n_parts;
+    run_results results = {
+        .weights = problem.weights,
+        .sums = {case_padded(1, problem.unit_stride), case_padded(1, problem.unit_stride),
+                 case_padded(1, problem.unit_stride)},
+        .weights_bytes = (c->shape.n_features + 1) * problem.unit_stride * sizeof(float),
+        .sums_bytes = c->shape.n_units * sizeof(float),
+    };
+    check_ok(plan.strategy->open(&problem, &plan, &run, &case_error));
+    check_ok(plan.strategy->epochs(run, 0, CASE_MAX_EPOCHS, &case_error));
+    check_ok(plan.strategy->measure(run, &results.sums, &case_error));
+    check_ok(plan.strategy->weights(run, &case_error));
+    plan.strategy->close(run);
+    problem.weights = NULL; /* handed over to the results */
+    case_problem_close(&problem);
+    plethron_dataset_close(dataset);
+    return results;
+}
+
+static void check_same_results(const run_results *a, const run_results *b) {
+    assert_memory_equal(a->weights, b->weights, a->weights_bytes);
+    assert_memory_equal(a->sums.loss, b->sums.loss, a->sums_bytes);
+    assert_memory_equal(a->sums.error, b->sums.error, a->sums_bytes);
+    assert_memory_equal(a->sums.correct, b->sums.correct, a->sums_bytes);
+}
+
+/* 150 units in shards of 64, 64 and 22, or of 128 and 22; three blocks in one part or in three. */
+static void test_shards_and_parts_change_no_bit(void **state) {
+    (void)state;
+    const case_shape shape = {530, 19, 150, UNITS_MIXED, MEAN};
+    const size_t shards[] = {64, 128, 192}, parts[] = {1, 3};
+    test_case *c = case_open(shape, case_seed());
+    for (size_t w = 0; w < ways.n_ways; w++) {
+        const case_way *way = &ways.ways[w];
+        if (!way->tiling) continue;
+        run_results planned = run_plan(way, c, 0, 0);
+        for (size_t s = 0; s < sizeof shards / sizeof *shards; s++) {
+            for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+                run_results forced = run_plan(way, c, shards[s], parts[p]);
+                check_same_results(&forced, &planned);
+                close_results(&forced);
+            }
+        }
+        close_results(&planned);
+        assert_int_equal(device_guard_violations(way->device), 0);
+    }
+    case_close(c);
+}
+
+/* ---- Prediction -------------------------------------------------------------------------------------------------- */
+
+/* More rows than go to the device at once: every row is as when it is predicted alone. */
+static void test_prediction_in_blocks(void **state) {
+    enum { N_ROWS = 131072 + 77, STRIDE = 13007 };
+    (void)state;
+    const case_shape shape = {N_ROWS, 2, 3, UNITS_MIXED, MEAN};
+    test_case *c = case_open(shape, case_seed());
+    float *P = malloc(N_ROWS * shape.n_units * sizeof *P), alone[3];
+    assert_non_null(P);
+    for (size_t w = 0; w < ways.n_ways; w++) {
+        const case_way *way = &ways.ways[w];
+        if (way->tiling) continue;
+        plethron_bank *bank = case_bank(c, NULL, shape.n_units);
+        check_ok(plethron_predict(way->device, bank, c->X, N_ROWS, P, &case_error));
+        for (size_t i = N_ROWS - 1; i >= STRIDE; i -= STRIDE) {
+            check_ok(plethron_predict(way->device, bank, c->X + i * shape.n_features, 1, alone, &case_error));
+            assert_memory_equal(alone, P + i * shape.n_units, sizeof alone);
+        }
+        assert_int_equal(device_guard_violations(way->device), 0);
+        plethron_bank_close(bank);
+    }
+    free(P);
+    case_close(c);
+}
+
+/* A row with NaN or an infinity gives NaN or a limit, and leaves the other rows alone. */
+static void test_prediction_of_rows_that_are_not_finite(void **state) {
+    (void)state;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    const case_shape shape = {35, 5, 18, UNITS_MIXED, MEAN};
+    test_case *c = case_open(shape, case_seed());
+    float clean[35 * 18], spoilt[35 * 18];
+    for (size_t w = 0; w < ways.n_ways; w++) {
+        const case_way *way = &ways.ways[w];
+        if (way->tiling) continue;
+        plethron_bank *bank = case_bank(c, NULL, shape.n_units);
+        check_ok(plethron_predict(way->device, bank, c->X, shape.n_samples, clean, &case_error));
+        for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+            const size_t row = 11 + b;
+            float *x = c->X + row * shape.n_features + 3, good = *x;
+            *x = bad[b];
+            check_ok(plethron_predict(way->device, bank, c->X, shape.n_samples, spoilt, &case_error));
+            *x = good;
+            for (size_t j = 0; j < shape.n_units; j++) {
+                const float p = spoilt[row * shape.n_units + j];
+                assert_true(b == 0 ? isnan(p) : p == 1.0f || (p > 0.0f && p < 2e-38f));
+                spoilt[row * shape.n_units + j] = clean[row * shape.n_units + j];
+            }
+            assert_memory_equal(spoilt, clean, sizeof clean);
+        }
+        plethron_bank_close(bank);
+    }
+    case_close(c);
+}
+
+/* ---- All --------------------------------------------------------------------------------------------------------- */
+
+static int open_ways(void **state) {
+    (void)state;
+    case_ways_open(GUARD_BYTES, &ways);
+    return 0;
+}
+
+static int close_ways(void **state) {
+    (void)state;
+    case_ways_close(&ways);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_shapes_with_the_planners_choice),
+        cmocka_unit_test(test_some_shapes_with_every_tiling),
+        cmocka_unit_test(test_margins_change_nothing),
+        cmocka_unit_test(test_training_uploads_units_only),
+        cmocka_unit_test(test_shards_and_parts_change_no_bit),
+        cmocka_unit_test(test_prediction_in_blocks),
+        cmocka_unit_test(test_prediction_of_rows_that_are_not_finite),
+    };
+    return cmocka_run_group_tests(tests, open_ways, close_ways);
+}
