@@ -62,12 +62,15 @@ static inline vfloat exp_bounded(vfloat t) {
     return as_vfloat(as_vint(q) + (as_vint(shifted) - as_vint(round_to_integer)) * (vint)(1 << 23));
 }
 
-/* 1 / x rounded to nearest, from an approximation y up to 3 units in the last place away, for 1 <= x < 2^126: two Newton
- * steps by fma (P. Markstein, IBM J. R&D 34(1), 1990). The exceptions that the theorem leaves open were searched for over
- * all 2^23 significands in tests/test_arithmetic.c: there are none. */
+/* 1 / x rounded to nearest, from an approximation y up to 3 units in the last place away, for 1 <= x < 2^126: two
+ * Newton steps by fma. They are right for every significand but the greatest, all ones, (P. Markstein, IBM J. R&D
+ * 34(1), 1990; tests/test_arithmetic.c tries all 2^23), where they end on a tie: there 1 / x is one unit above a power
+ * of two. */
 static inline vfloat refine_reciprocal(vfloat x, vfloat y) {
     y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
-    return fma(y, fma(-x, y, (vfloat)(1.0f)), y);
+    y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
+    const vint significand = as_vint(x) & (vint)(0x7FFFFF), exponent = as_vint(x) & (vint)(0x7F800000);
+    return significand == (vint)(0x7FFFFF) ? as_vfloat((vint)(0x7E800001) - exponent) : y;
 }
 
 /* 1 / x, rounded to nearest on every device: OpenCL allows a division 2.5 units in the last place of error, 3 in the
