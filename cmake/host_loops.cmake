@@ -17,5 +17,5 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" AND CMAKE_C_COMPILER_ID MAT
     add_host_loops(host_loops_avx2 -mavx2 -mfma)
     add_host_loops(host_loops_avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
                    -mprefer-vector-width=512)
-    set_source_files_properties(host/strategy_host.c PROPERTIES COMPILE_DEFINITIONS PLETHRON_X86_VARIANTS=1)
+    add_compile_definitions(PLETHRON_X86_VARIANTS=1)
 endif()

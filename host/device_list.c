@@ -70,7 +70,7 @@ static void describe_bits(plethron_device_info *info, cl_device_fp_config fp, bo
     else if (!(fp & CL_FP_DENORM))
         info->bits_note = "except for results below 1.2e-38, which the device may flush to zero";
     else if (!(fp & CL_FP_FMA))
-        info->bits_note = "fma is emulated here: right, but slow";
+        info->bits_note = "the device names no fma instruction: right all the same, but it may be slow";
 }
 
 static plethron_device_kind kind_of(cl_device_type type) {

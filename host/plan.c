@@ -127,8 +127,7 @@ static plethron_status size_shard(const train_problem *problem, train_plan *plan
 static void describe(const train_problem *problem, train_plan *plan) {
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
     if (device_is_host(problem->dataset->device))
-        snprintf(plan->text, sizeof plan->text, "%s on %s: %u cores", plan->strategy->name, info->name,
-                 info->compute_units);
+        snprintf(plan->text, sizeof plan->text, "%s: native C on %u cores", plan->strategy->name, info->compute_units);
     else
         snprintf(plan->text, sizeof plan->text, "%s on %s: tiling %s, %zu units at a time, gradient in %zu part%s",
                  plan->strategy->name, info->name, plan->tiling.name,

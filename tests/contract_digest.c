@@ -1,7 +1,10 @@
-/* Prints a line for every way to run (cases.h): a digest of all results of some trainings, then the device and the
- * tiling. Where the bit contract holds all lines begin with the same digest; elsewhere they begin with "none".
- * Usage: contract_digest [small]. The small problems are for Oclgrind, which simulates a device; their digest leaves out
- * the accuracy, because Oclgrind (21.10) widens a true lane of a vector to 255 instead of 1. */
+/* Prints digests of what trainings and predictions give, for comparing processes bit by bit (test_contract.sh,
+ * oclgrind.sh). A line is a digest, the device and the tiling; "none" stands instead of the digest where the bit contract
+ * does not hold.
+ *
+ *     contract_digest                                       some trainings in every way there is (cases.h)
+ *     contract_digest tilings                               the names of the tilings
+ *     contract_digest TILING SAMPLES FEATURES UNITS         one training with one tiling; "native" is the host */
 #include "bank.h"
 #include "cases.h"
 
@@ -15,16 +18,12 @@ static const case_shape usual_shapes[] = {
     {40, 33, 3, UNITS_ALIKE, PLETHRON_REDUCTION_MEAN},
 };
 
-static const case_shape small_shapes[] = {
-    {259, 3, 5, UNITS_MIXED, PLETHRON_REDUCTION_MEAN},
-    {17, 18, 2, UNITS_MIXED, PLETHRON_REDUCTION_SUM},
-};
-
 /* FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */
 static void add_bytes(uint64_t *digest, const void *bytes, size_t n) {
     for (size_t i = 0; i < n; i++) *digest = (*digest ^ ((const unsigned char *)bytes)[i]) * 0x100000001B3u;
 }
 
+/* Oclgrind (21.10) widens a true lane of a vector to 255 instead of 1, so its accuracy is left out on request. */
 static void add_case(uint64_t *digest, const case_way *way, case_shape shape, bool with_accuracy) {
     enum { SEED = 1 };
     test_case *c = case_open(shape, SEED);
@@ -43,19 +42,44 @@ static void add_case(uint64_t *digest, const case_way *way, case_shape shape, bo
     case_close(c);
 }
 
+static void print_digest(const case_way *way, const case_shape *shapes, size_t n_shapes, bool with_accuracy) {
+    uint64_t digest = 0xCBF29CE484222325u;
+    for (size_t s = 0; s < n_shapes; s++) add_case(&digest, way, shapes[s], with_accuracy);
+    if (case_bits_hold(way))
+        printf("%016" PRIx64 " %s\n", digest, way->name);
+    else
+        printf("none %s\n", way->name);
+}
+
+static int print_tilings(void) {
+    size_t n_tilings = 0;
+    const tile_sizes *tilings = plan_tilings(&n_tilings);
+    for (size_t t = 0; t < n_tilings; t++) printf("%s\n", tilings[t].name);
+    return EXIT_SUCCESS;
+}
+
+static bool is_called(const case_way *way, const char *name) {
+    return strcmp(name, way->tiling ? way->tiling->name : device_is_host(way->device) ? "native" : "") == 0;
+}
+
+static size_t number(const char *text) {
+    return (size_t)strtoull(text, NULL, 10);
+}
+
 int main(int argc, char **argv) {
-    const bool small = argc == 2 && strcmp(argv[1], "small") == 0;
-    const case_shape *shapes = small ? small_shapes : usual_shapes;
-    const size_t n_shapes = small ? sizeof small_shapes / sizeof *small_shapes : sizeof usual_shapes / sizeof *usual_shapes;
+    enum { ALL = 1, TILINGS = 2, ONE = 5 }; /* argc */
     static case_ways ways;
+    if (argc == TILINGS) return print_tilings();
+    if (argc != ALL && argc != ONE) return EXIT_FAILURE;
     case_ways_open(0, &ways);
     for (size_t w = 0; w < ways.n_ways; w++) {
-        uint64_t digest = 0xCBF29CE484222325u;
-        for (size_t s = 0; s < n_shapes; s++) add_case(&digest, &ways.ways[w], shapes[s], !small);
-        if (case_bits_hold(&ways.ways[w]))
-            printf("%016" PRIx64 " %s\n", digest, ways.ways[w].name);
-        else
-            printf("none %s\n", ways.ways[w].name);
+        if (argc == ALL) {
+            print_digest(&ways.ways[w], usual_shapes, sizeof usual_shapes / sizeof *usual_shapes, true);
+        } else if (is_called(&ways.ways[w], argv[1])) {
+            const case_shape shape = {number(argv[2]), number(argv[3]), number(argv[4]), UNITS_MIXED,
+                                      PLETHRON_REDUCTION_MEAN};
+            print_digest(&ways.ways[w], &shape, 1, false);
+        }
     }
     case_ways_close(&ways);
     return EXIT_SUCCESS;

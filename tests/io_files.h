@@ -6,19 +6,41 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct io_file {
     char folder[SUPPORT_PATH_BYTES];
     char path[SUPPORT_PATH_BYTES];
 } io_file;
 
-static inline void io_file_open(io_file *file, const char *name) {
+/* A test whose state is an io_file of that name, which does not exist yet. */
+#define IO_TEST(function, name) cmocka_unit_test_prestate_setup_teardown(function, io_set_up, io_tear_down, name)
+
+static inline int io_set_up(void **state) {
+    const char *name = *state;
+    io_file *file = malloc(sizeof *file);
+    assert_non_null(file);
     support_folder_open(file->folder);
     support_path(file->path, file->folder, name);
+    *state = file;
+    return 0;
 }
 
-static inline void io_file_close(const io_file *file) {
+static inline int io_tear_down(void **state) {
+    io_file *file = *state;
     support_folder_close(file->folder);
+    free(file);
+    return 0;
+}
+
+/* Makes a test that runs as root meet permissions as everyone does, and the reverse; false where it cannot. */
+static inline bool io_drop_rights(void) {
+    enum { NOBODY = 65534 };
+    return geteuid() != 0 || seteuid(NOBODY) == 0;
+}
+
+static inline void io_regain_rights(void) {
+    assert_int_equal(seteuid(getuid()), 0);
 }
 
 /* Reads the file in full; a file that is refused must be so with one line that names it. */

@@ -6,20 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int set_up(void **state) {
-    io_file *file = malloc(sizeof *file);
-    assert_non_null(file);
-    io_file_open(file, "t.csv");
-    *state = file;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    io_file_close(*state);
-    free(*state);
-    return 0;
-}
-
 static plethron_table *open_bytes(void **state, const void *bytes, size_t n_bytes) {
     const io_file *file = *state;
     plethron_error err;
@@ -100,8 +86,8 @@ static void reads_every_dialect(void **state) {
         "a,b\n1,2\n3,4",         /* no newline at the end */
         "a,b\r\n1,2\r\n3,4\r\n", /* CR LF */
         "a,b\r1,2\r3,4\r",       /* CR */
-        "\xEF\xBB\xBF"
-        "a,b\n1,2\n3,4\n",                     /* byte-order mark */
+        ("\xEF\xBB\xBF"
+         "a,b\n1,2\n3,4\n"),                   /* byte-order mark */
         "\n \t\na,b\n\n1,2\n\n \r\n3,4\n\n",   /* blank lines */
         "\"a\",\"b\"\n\"1\",\"2\"\n3,\"4\"\n", /* quotes */
         " a , b\t\n 1 ,\t2 \n3, 4 \n",         /* blanks around cells */
@@ -231,13 +217,16 @@ static void refuses_what_is_no_file(void **state) {
 }
 
 static void refuses_a_file_without_permission(void **state) {
-    if (geteuid() == 0) skip(); /* root may read everything */
     const io_file *file = *state;
     plethron_error err;
     plethron_table *table = NULL;
     support_write(file->path, "a\n1\n", 4);
     assert_int_equal(chmod(file->path, 0), 0);
-    assert_fails(PLETHRON_ERROR_FILE, plethron_table_open(file->path, &table, &err), &err, "Permission denied");
+    assert_int_equal(chmod(file->folder, 0755), 0);
+    if (!io_drop_rights()) skip();
+    const plethron_status status = plethron_table_open(file->path, &table, &err);
+    io_regain_rights();
+    assert_fails(PLETHRON_ERROR_FILE, status, &err, "t.csv: cannot be opened: Permission denied");
 }
 
 /* ---- Asking ------------------------------------------------------------------------------------------------------ */
@@ -329,7 +318,7 @@ static void makes_classes(void **state) {
     plethron_classes_close(NULL);
 }
 
-/* The label of every number reads back as that number, and as the shortest text that does. */
+/* The label of every number reads back as that number. */
 static void prints_labels_that_read_back(void **state) {
     enum { N_ROWS = 2000 };
     char *text = malloc(N_ROWS * 32), *at = text;
@@ -354,7 +343,6 @@ static void prints_labels_that_read_back(void **state) {
     for (int i = 0; i < N_ROWS; i++) {
         const char *label = plethron_classes_label(classes, (size_t)plethron_classes_codes(classes)[i]);
         assert_true(strtof(label, NULL) == X[i]);
-        assert_true(strlen(label) <= strlen("0.00001234567890"));
     }
     free(X);
     free(text);
@@ -433,7 +421,7 @@ static void survives_harm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(function) IO_TEST(function, "t.csv")
         TEST(reads_names_and_numbers),           TEST(reads_every_dialect),
         TEST(reads_the_nearest_float),           TEST(reads_a_large_table),
         TEST(reads_points_in_every_locale),      TEST(reads_a_pipe),

@@ -206,10 +206,11 @@ static plethron_status check_data(const npy_array *array, size_t n_data_bytes, c
                          array->n_rows, array->n_columns);
     if (!size_multiply(array->n_rows, array->n_columns, &n_items) ||
         !size_multiply(n_items, array->item_bytes, &n_expected))
-        return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: an array of %zu x %zu is more than memory can hold: one that fits the file's %zu bytes of "
-                         "data was expected",
-                         path, array->n_rows, array->n_columns, n_data_bytes);
+        return error_set(
+            err, PLETHRON_ERROR_FORMAT,
+            "%s: an array of %zu x %zu is more than memory can hold: one that fits the file's %zu bytes of "
+            "data was expected",
+            path, array->n_rows, array->n_columns, n_data_bytes);
     if (n_data_bytes != n_expected)
         return error_set(err, PLETHRON_ERROR_FORMAT,
                          "%s: %zu bytes of data found, %zu expected for %zu x %zu values of %zu", path, n_data_bytes,
@@ -296,8 +297,9 @@ static plethron_status add_columns(const npy_array *array, plethron_table *table
         const plethron_status status = table_add_column(table, name, err);
         if (status != PLETHRON_OK) return status;
     }
-    table->n_rows = array->n_rows;
-    return table_reserve(table, array->n_rows, err);
+    const plethron_status status = table_reserve(table, array->n_rows, err);
+    if (status == PLETHRON_OK) table->n_rows = array->n_rows;
+    return status;
 }
 
 plethron_status npy_read(const void *bytes, size_t n_bytes, plethron_table *table, plethron_error *err) {

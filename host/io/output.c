@@ -154,15 +154,20 @@ FILE *plethron_output_stream(plethron_output *output) {
 
 /* ---- Commit and close -------------------------------------------------------------------------------------------- */
 
-/* Writes out what is buffered and closes the stream. A write that failed earlier is tried again by fflush, which so
- * tells its reason; where it does not, EIO stands for it. */
+/* The reason of a write that failed inside the stream some time ago, which stdio does not keep: one more byte, into a
+ * file that is given up anyway, meets it again. */
+static int ask_reason(FILE *stream) {
+    return write(fileno(stream), "", 1) < 0 ? errno : EIO;
+}
+
+/* Writes out what is buffered and closes the stream. */
 static plethron_status finish_stream(plethron_output *output, plethron_error *err) {
     FILE *stream = output->stream;
     int code = 0;
     if (fflush(stream) != 0)
         code = errno;
     else if (ferror(stream))
-        code = EIO;
+        code = ask_reason(stream);
     else if (output->temporary && fsync(fileno(stream)) != 0)
         code = errno;
     output->stream = NULL;

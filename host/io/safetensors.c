@@ -107,6 +107,9 @@ static json_t *sizes_to_json(const size_t *sizes, int n) {
 static plethron_status add_tensor(json_t *header, const char *path, const safetensors_tensor *tensor, size_t *offset,
                                   plethron_error *err) {
     size_t n_bytes = 0;
+    if (strcmp(tensor->name, metadata_key) == 0)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: a tensor is named %s: another name was expected", path,
+                         metadata_key);
     const plethron_status status = tensor_bytes(tensor, path, &n_bytes, err);
     if (status != PLETHRON_OK) return status;
     const size_t offsets[2] = {*offset, *offset + n_bytes};

@@ -4,7 +4,8 @@
 
 #include "number.h"
 
-/* A column costs some hundreds of bytes besides its values, but a file few: this bounds what a small file makes of it. */
+/* A column costs some hundreds of bytes besides its values, but a file few: this bounds what a small file makes of it.
+ */
 enum { TABLE_MAX_COLUMNS = 1 << 20 };
 
 /* Where a column has its first cell of some kind, for error messages. */

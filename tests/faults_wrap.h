@@ -1,0 +1,79 @@
+/* Fault injection: each OpenCL call and each allocation of the library goes through a wrapper that can fail.
+ *
+ * The linker puts the wrappers in place (-Wl,--wrap=NAME for each name of FAULTS_WRAPPED; CMake reads the list below).
+ * Only the static library and the test program are wrapped, not what shared libraries do inside. jansson is, through
+ * json_set_alloc_funcs(malloc, free). One thread at a time. */
+#ifndef PLETHRON_TEST_FAULTS_WRAP_H
+#define PLETHRON_TEST_FAULTS_WRAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Every function that is wrapped: all OpenCL functions and all allocating functions that the library calls, and the
+ * releases that belong to them. test_faults.c compares with the library's own list. */
+#define FAULTS_WRAPPED(F)        \
+    F(clBuildProgram)            \
+    F(clCreateBuffer)            \
+    F(clCreateCommandQueue)      \
+    F(clCreateContext)           \
+    F(clCreateKernel)            \
+    F(clCreateProgramWithBinary) \
+    F(clCreateProgramWithSource) \
+    F(clCreateSubBuffer)         \
+    F(clEnqueueFillBuffer)       \
+    F(clEnqueueNDRangeKernel)    \
+    F(clEnqueueReadBuffer)       \
+    F(clEnqueueWriteBuffer)      \
+    F(clFinish)                  \
+    F(clFlush)                   \
+    F(clGetDeviceIDs)            \
+    F(clGetDeviceInfo)           \
+    F(clGetPlatformIDs)          \
+    F(clGetPlatformInfo)         \
+    F(clGetProgramBuildInfo)     \
+    F(clGetProgramInfo)          \
+    F(clReleaseCommandQueue)     \
+    F(clReleaseContext)          \
+    F(clReleaseKernel)           \
+    F(clReleaseMemObject)        \
+    F(clReleaseProgram)          \
+    F(clSetKernelArg)            \
+    F(aligned_alloc)             \
+    F(malloc)                    \
+    F(realloc)                   \
+    F(free)                      \
+    F(realpath)                  \
+    F(newlocale)                 \
+    F(freelocale)                \
+    F(fopen)                     \
+    F(fdopen)                    \
+    F(fclose)
+
+#define FAULTS_CALL(name) FAULTS_##name,
+enum { FAULTS_WRAPPED(FAULTS_CALL) FAULTS_N_WRAPPED };
+
+extern const char *const faults_names[FAULTS_N_WRAPPED];
+
+/* How often each function was called so far, failed or not. */
+extern unsigned long faults_calls[FAULTS_N_WRAPPED];
+
+/* What was created and not yet released. */
+typedef struct faults_objects {
+    long memory, locales, files, contexts, queues, buffers, programs, kernels;
+} faults_objects;
+
+extern faults_objects faults_live;
+
+/* From now on count the calls that can fail, and let the nth (from 1) fail; with `later_too` all after it as well. */
+void faults_arm(unsigned long nth, bool later_too);
+
+/* What happened between arm and disarm. */
+typedef struct faults_result {
+    unsigned long n_calls;  /* that could have failed */
+    unsigned long n_failed; /* that did, but for failed releases */
+    unsigned long n_failed_releases;
+} faults_result;
+
+faults_result faults_disarm(void);
+
+#endif

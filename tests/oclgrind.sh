@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs every kernel with every tiling in Oclgrind, which simulates a device and reports races between work-items, accesses
+# outside of buffers and uses of uninitialised memory; and compares the results' bits with the host's.
+# Usage: oclgrind.sh CONTRACT_DIGEST
+#
+# Oclgrind ends with 0 whatever it finds, so its log tells. Of Oclgrind 21.10:
+#   - Uninitialised memory is only traced in kernels that are not optimised, because the instruction `freeze` is unknown
+#     to that check; races are looked for in the optimised ones.
+#   - What it knows of memory that was released and taken again is stale, so every training has its own process.
+set -euo pipefail
+digest=$1
+
+if ! command -v oclgrind >/dev/null; then
+    echo "skipped: oclgrind is not installed"
+    exit 77
+fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export PLETHRON_CACHE_DIR="" # Oclgrind's build options are not part of the cache's key
+failures=0
+
+# check TILING SHAPE OPTION...: one training, whose log must be empty and whose digest must be the host's.
+check() {
+    local tiling=$1 shape=$2 log=$folder/log want got
+    shift 2
+    # A shape is three numbers: samples, features, units.
+    # shellcheck disable=SC2086
+    want=$("$digest" native $shape | cut -d ' ' -f 1)
+    : >"$log"
+    # shellcheck disable=SC2086
+    got=$(oclgrind --log "$log" "$@" "$digest" "$tiling" $shape)
+    if [ -s "$log" ]; then
+        head -n 40 "$log"
+        echo "FAILED: $tiling, shape $shape: Oclgrind reports the above ($*)"
+        failures=$((failures + 1))
+    elif [ "$got" != "$want Oclgrind Simulator, $tiling" ]; then
+        echo "FAILED: $tiling, shape $shape: '$got' instead of the host's $want ($*)"
+        failures=$((failures + 1))
+    else
+        echo "$got ($shape: $*)"
+    fi
+}
+
+for tiling in $("$digest" tilings); do
+    check "$tiling" "17 18 7" --data-races #  two tiles of samples and of slices
+    check "$tiling" "259 3 3" --data-races #  two summation blocks
+    check "$tiling" "17 18 7" --uninitialized --build-options -cl-opt-disable
+done
+[ "$failures" -eq 0 ]

@@ -1,0 +1,440 @@
+/* Fault injection: the Nth OpenCL call or allocation of each stage of work fails, for every N. Each time the stage must
+ * answer with an error and one line of text, leave its outputs as they were, and leak nothing. When N exceeds what the
+ * stage needs, it works. */
+#include "support.h"
+
+#include "bank.h"
+#include "faults_wrap.h"
+#include "train.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N = 5, N_FEATURES = 3, N_UNITS = 2, N_TARGETS = 2 };
+static const float X[N * N_FEATURES] = {0, 1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1};
+static const float Y[N * N_TARGETS] = {1, 2, 0, 1, 0, 0, 1, 0, 1, 1};
+
+/* What the stages work on. */
+typedef struct scene {
+    const char *selector;
+    char folder[SUPPORT_PATH_BYTES]; /* the model file stands here, alone */
+    char model[SUPPORT_PATH_BYTES];
+    char cache[SUPPORT_PATH_BYTES]; /* of kernels; may not exist */
+    plethron_device *device;
+    plethron_dataset *dataset;
+    plethron_bank *bank;
+    plethron_table *table;
+    plethron_classes *classes;
+    float P[N * N_UNITS];
+} scene;
+
+/* ---- Banks compared ---------------------------------------------------------------------------------------------- */
+
+static bool same_names(const name_list *a, const name_list *b) {
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) same = strcmp(a->names[i], b->names[i]) == 0;
+    return same;
+}
+
+/* Everything that a bank holds, bit by bit. */
+static bool same_banks(const plethron_bank *a, const plethron_bank *b) {
+    const size_t n = a->n_units;
+    bool same = n == b->n_units && a->n_features == b->n_features && a->reduction == b->reduction &&
+                strcmp(a->strategy, b->strategy) == 0 &&
+                memcmp(a->weights, b->weights, (a->n_features + 1) * n * sizeof(float)) == 0;
+    for (size_t i = 0; same && i < BANK_N_ARRAYS; i++)
+        same = memcmp(bank_array_memory(a, &bank_arrays[i]), bank_array_memory(b, &bank_arrays[i]),
+                      n * (bank_arrays[i].is_integer ? sizeof(int64_t) : sizeof(float))) == 0;
+    same = same && same_names(&a->features, &b->features) && same_names(&a->targets, &b->targets);
+    for (size_t t = 0; same && t < a->targets.count; t++) same = same_names(&a->classes[t], &b->classes[t]);
+    return same;
+}
+
+/* ---- Stages ------------------------------------------------------------------------------------------------------ */
+
+static const char *const features[] = {"smoking", "obesity", "exercise"};
+static const char *const targets[] = {"diabetic", "group"};
+static const char *const labels[] = {"a", "b", "c"};
+
+static plethron_status open_device(scene *s, plethron_error *err) {
+    return plethron_device_open(s->selector, &s->device, err);
+}
+
+static plethron_status create_dataset(scene *s, plethron_error *err) {
+    const plethron_dataset_options options = {sizeof options, true};
+    return plethron_dataset_create(s->device, X, N, N_FEATURES, Y, N_TARGETS, &options, &s->dataset, err);
+}
+
+static plethron_status create_bank(scene *s, plethron_error *err) {
+    static const int64_t epochs = 3, target[N_UNITS] = {0, 1}, class[N_UNITS] = {PLETHRON_NO_CLASS, 2};
+    const plethron_bank_options options = {
+        .struct_size = sizeof options,
+        .epochs = {&epochs, 1},
+        .target = {target, N_UNITS},
+        .positive_class = {class, N_UNITS},
+        .init = PLETHRON_INIT_NORMAL,
+    };
+    return plethron_bank_create(N_FEATURES, N_UNITS, &options, &s->bank, err);
+}
+
+static plethron_status name_features(scene *s, plethron_error *err) {
+    return plethron_bank_name_features(s->bank, features, err);
+}
+
+static plethron_status name_targets(scene *s, plethron_error *err) {
+    return plethron_bank_name_targets(s->bank, N_TARGETS, targets, err);
+}
+
+static plethron_status name_classes(scene *s, plethron_error *err) {
+    return plethron_bank_name_classes(s->bank, 1, COUNT(labels), labels, err);
+}
+
+static const tile_sizes *narrow_tiling(void) {
+    size_t count = 0;
+    const tile_sizes *tilings = plan_tilings(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tilings[i].name, "wide-1") == 0) return &tilings[i];
+    return NULL;
+}
+
+static void ignore_measures(void *context, const plethron_measures *measures) {
+    (void)context;
+    (void)measures;
+}
+
+static plethron_status train(scene *s, plethron_error *err) {
+    const plethron_train_options options = {
+        .struct_size = sizeof options, .measure_every = 2, .on_measures = ignore_measures};
+    return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
+}
+
+static plethron_status predict(scene *s, plethron_error *err) {
+    return plethron_predict(s->device, s->bank, X, N, s->P, err);
+}
+
+static plethron_status save(scene *s, plethron_error *err) {
+    return plethron_bank_save(s->bank, s->model, err);
+}
+
+static plethron_status load(scene *s, plethron_error *err) {
+    return plethron_bank_load(s->model, &s->bank, err);
+}
+
+static plethron_status open_csv(scene *s, plethron_error *err) {
+    return plethron_table_open(PLETHRON_EXAMPLES "/diabetes.csv", &s->table, err);
+}
+
+static plethron_status open_npy(scene *s, plethron_error *err) {
+    return plethron_table_open(PLETHRON_EXAMPLES "/diabetes-init.npy", &s->table, err);
+}
+
+static plethron_status find_classes(scene *s, plethron_error *err) {
+    return plethron_table_classes(s->table, 0, &s->classes, err);
+}
+
+static plethron_status read_numbers(scene *s, plethron_error *err) {
+    const size_t columns[N_UNITS] = {1, 2};
+    return plethron_table_numbers(s->table, columns, N_UNITS, s->P, err);
+}
+
+/* Closes what a scene holds; all closing functions take NULL. */
+static void clear(scene *s) {
+    plethron_classes_close(s->classes);
+    plethron_table_close(s->table);
+    plethron_bank_close(s->bank);
+    plethron_dataset_close(s->dataset);
+    plethron_device_close(s->device);
+    s->classes = NULL;
+    s->table = NULL;
+    s->bank = NULL;
+    s->dataset = NULL;
+    s->device = NULL;
+}
+
+typedef plethron_status (*step)(scene *s, plethron_error *err);
+
+/* A stage is the last step; those before it prepare, without faults. First stages with a device, then the others. */
+enum { MAX_STEPS = 6, FIRST_WITH_KERNELS = 2, FIRST_WITHOUT_DEVICE = 4 };
+static const struct stage {
+    const char *name;
+    step steps[MAX_STEPS];
+} stages[] = {
+    {"device", {open_device}},
+    {"data set", {open_device, create_dataset}},
+    {"train", {open_device, create_dataset, create_bank, train}},
+    {"predict", {open_device, create_bank, predict}},
+    {"bank", {create_bank}},
+    {"names of features", {create_bank, name_targets, name_features}},
+    {"names of targets", {create_bank, name_features, name_targets}},
+    {"names of classes", {create_bank, name_targets, name_classes}},
+    {"names again", {create_bank, name_targets, name_classes, name_features, name_targets}},
+    {"save", {create_bank, name_features, name_targets, name_classes, save}},
+    {"load", {load}},
+    {"csv", {open_csv}},
+    {"npy", {open_npy}},
+    {"numbers", {open_csv, read_numbers}},
+    {"classes", {open_csv, find_classes}},
+};
+
+static void prepare(const struct stage *stage, scene *s) {
+    plethron_error err;
+    for (size_t i = 0; i + 1 < MAX_STEPS && stage->steps[i + 1]; i++) assert_works(stage->steps[i](s, &err), &err);
+}
+
+static step last_step(const struct stage *stage) {
+    size_t i = 0;
+    while (i + 1 < MAX_STEPS && stage->steps[i + 1]) i++;
+    return stage->steps[i];
+}
+
+/* ---- One fault --------------------------------------------------------------------------------------------------- */
+
+static void expect_same_objects(const faults_objects *before) {
+    assert_int_equal(faults_live.memory, before->memory);
+    assert_int_equal(faults_live.locales, before->locales);
+    assert_int_equal(faults_live.files, before->files);
+    assert_int_equal(faults_live.contexts, before->contexts);
+    assert_int_equal(faults_live.queues, before->queues);
+    assert_int_equal(faults_live.buffers, before->buffers);
+    assert_int_equal(faults_live.programs, before->programs);
+    assert_int_equal(faults_live.kernels, before->kernels);
+}
+
+static void expect_error(plethron_status status, const plethron_error *err) {
+    assert_true(status < 0 && status != PLETHRON_ERROR_INTERRUPTED);
+    assert_int_equal(err->status, status);
+    assert_true(*err->text);
+    assert_non_null(memchr(err->text, '\0', sizeof err->text));
+    if (status != PLETHRON_ERROR_KERNEL) assert_null(strchr(err->text, '\n')); /* a build log has lines */
+}
+
+static void expect_file(const char *path, const char *bytes, size_t n_bytes) {
+    size_t n_now = 0;
+    char *now = support_read(path, &n_now);
+    assert_int_equal(n_now, n_bytes);
+    assert_memory_equal(now, bytes, n_bytes);
+    free(now);
+}
+
+/* No output pointer was set, nothing predicted, and the bank is as it was. */
+static void expect_untouched(const scene *now, const scene *before, const plethron_bank *bank_before) {
+    assert_ptr_equal(now->device, before->device);
+    assert_ptr_equal(now->dataset, before->dataset);
+    assert_ptr_equal(now->bank, before->bank);
+    assert_ptr_equal(now->table, before->table);
+    assert_ptr_equal(now->classes, before->classes);
+    assert_memory_equal(now->P, before->P, sizeof now->P);
+    if (now->bank) assert_true(same_banks(now->bank, bank_before));
+}
+
+/* How a stage is run. */
+typedef enum manner {
+    /* Nothing to fall back on: any failed call but a release must end in an error. */
+    PLAIN,
+    /* With a kernel cache and guards work may go on without what failed, by design: a binary that cannot be read or
+     * kept, a margin that cannot be checked (which then counts as violated). So success and error are both right; a
+     * leak, a crash or a wrong result never is. */
+    WARM_CACHE,
+    COLD_CACHE
+} manner;
+
+static plethron_status run_with_fault(const struct stage *stage, scene *s, unsigned long nth, bool later_too,
+                                      manner how, faults_result *result) {
+    plethron_error err = {.text = ""};
+    faults_arm(nth, later_too);
+    const plethron_status status = last_step(stage)(s, &err);
+    *result = faults_disarm();
+    if (how == PLAIN) assert_int_equal(status != PLETHRON_OK, result->n_failed > 0);
+    if (result->n_failed == 0) assert_works(status, &err);
+    if (status != PLETHRON_OK) expect_error(status, &err);
+    return status;
+}
+
+/* ---- All faults of a stage --------------------------------------------------------------------------------------- */
+
+/* What the stage gives without faults. */
+static void expect_result(const scene *s, const scene *reference) {
+    assert_int_equal(s->device != NULL, reference->device != NULL);
+    assert_int_equal(s->dataset != NULL, reference->dataset != NULL);
+    assert_int_equal(s->bank != NULL, reference->bank != NULL);
+    assert_int_equal(s->table != NULL, reference->table != NULL);
+    assert_int_equal(s->classes != NULL, reference->classes != NULL);
+    assert_memory_equal(s->P, reference->P, sizeof s->P);
+    if (s->bank) assert_true(same_banks(s->bank, reference->bank));
+}
+
+/* The scene in front of the stage. */
+static void set_up(const struct stage *stage, const scene *empty, manner how, scene *s) {
+    enum { MARGIN_BYTES = 64 };
+    *s = *empty;
+    prepare(stage, s);
+    if (s->device && how != PLAIN) device_guard_buffers(s->device, MARGIN_BYTES);
+}
+
+static void fail_every_call(const struct stage *stage, const scene *empty, bool later_too, manner how) {
+    const faults_objects at_start = faults_live;
+    plethron_error err;
+    scene reference, unchanged, s;
+    size_t n_model_bytes = 0;
+    char *model = support_read(empty->model, &n_model_bytes);
+    set_up(stage, empty, how, &unchanged);
+    set_up(stage, empty, how, &s);
+    set_up(stage, empty, how, &reference);
+    assert_works(last_step(stage)(&reference, &err), &err);
+    unsigned long nth = 0;
+    for (bool fault_free = false; !fault_free;) {
+        const scene before = s;
+        const faults_objects live_before = faults_live;
+        faults_result result;
+        nth++;
+        support_write(empty->model, model, n_model_bytes);
+        if (how == COLD_CACHE && access(empty->cache, F_OK) == 0) support_folder_close(empty->cache);
+        const plethron_status status = run_with_fault(stage, &s, nth, later_too, how, &result);
+        if (status != PLETHRON_OK) {
+            expect_untouched(&s, &before, unchanged.bank);
+            expect_file(empty->model, model, n_model_bytes);
+        } else {
+            expect_result(&s, &reference);
+            clear(&s);
+            set_up(stage, empty, how, &s);
+        }
+        expect_same_objects(&live_before);
+        assert_int_equal(support_folder_count(empty->folder), 1); /* no temporary file is left */
+        fault_free = result.n_failed == 0 && result.n_failed_releases == 0;
+    }
+    assert_true(nth > 1); /* there was something to fail */
+    print_message("%s: %lu faults, %s\n", stage->name, nth - 1, later_too ? "each for good" : "one at a time");
+    clear(&s);
+    clear(&unchanged);
+    clear(&reference);
+    support_write(empty->model, model, n_model_bytes);
+    free(model);
+    expect_same_objects(&at_start);
+}
+
+static void fail_everywhere(const scene *empty, size_t first, size_t end, manner how) {
+    for (size_t i = first; i < end; i++) {
+        fail_every_call(&stages[i], empty, false, how);
+        fail_every_call(&stages[i], empty, true, how);
+    }
+}
+
+/* ---- The tests --------------------------------------------------------------------------------------------------- */
+
+static int open_scene(void **state) {
+    plethron_error err;
+    scene *empty = malloc(sizeof *empty);
+    assert_non_null(empty);
+    *empty = (scene){.selector = "host"};
+    plethron_device *device = support_device(NULL);
+    if (plethron_device_describe(device)->kind != PLETHRON_DEVICE_HOST) empty->selector = "0:0";
+    plethron_device_close(device);
+    support_folder_open(empty->folder);
+    support_folder_open(empty->cache);
+    support_path(empty->model, empty->folder, "model.safetensors");
+    setenv("PLETHRON_CACHE_DIR", "", 1);
+    scene first = *empty; /* a model without names: another content than the stage `save` writes */
+    assert_works(create_bank(&first, &err), &err);
+    assert_works(save(&first, &err), &err);
+    clear(&first);
+    *state = empty;
+    return 0;
+}
+
+static int close_scene(void **state) {
+    scene *empty = *state;
+    if (access(empty->cache, F_OK) == 0) support_folder_close(empty->cache);
+    support_folder_close(empty->folder);
+    free(empty);
+    return 0;
+}
+
+static bool has_opencl(const scene *empty) {
+    return strcmp(empty->selector, "host") != 0;
+}
+
+static void without_a_device(void **state) {
+    fail_everywhere(*state, FIRST_WITHOUT_DEVICE, COUNT(stages), PLAIN);
+}
+
+static void on_the_host(void **state) {
+    scene empty = *(const scene *)*state;
+    empty.selector = "host";
+    fail_everywhere(&empty, 0, FIRST_WITHOUT_DEVICE, PLAIN);
+}
+
+static void on_a_device(void **state) {
+    const scene *empty = *state;
+    if (!has_opencl(empty)) skip();
+    fail_everywhere(empty, 0, FIRST_WITHOUT_DEVICE, PLAIN);
+}
+
+static void on_a_device_with_cache(void **state) {
+    const scene *empty = *state;
+    if (!has_opencl(empty)) skip();
+    setenv("PLETHRON_CACHE_DIR", empty->cache, 1);
+    fail_everywhere(empty, FIRST_WITH_KERNELS, FIRST_WITHOUT_DEVICE, WARM_CACHE);
+    fail_everywhere(empty, FIRST_WITH_KERNELS, FIRST_WITHOUT_DEVICE, COLD_CACHE);
+    setenv("PLETHRON_CACHE_DIR", "", 1);
+}
+
+/* ---- Nothing is forgotten ---------------------------------------------------------------------------------------- */
+
+/* Functions of the C library that allocate, or make something that must be closed. */
+static const char *const allocating[] = {
+    "malloc",    "calloc",    "realloc",  "reallocarray", "aligned_alloc",  "posix_memalign", "memalign", "valloc",
+    "strdup",    "strndup",   "asprintf", "vasprintf",    "getline",        "getdelim",       "realpath", "getcwd",
+    "newlocale", "duplocale", "fopen",    "fdopen",       "open_memstream", "fmemopen",       "tmpfile",  "popen",
+    "opendir",   "fdopendir", "scandir",  "mmap",         "regcomp",        "getaddrinfo",    "dlopen",
+};
+
+static bool must_be_wrapped(const char *symbol) {
+    if (strncmp(symbol, "cl", 2) == 0 && symbol[2] >= 'A' && symbol[2] <= 'Z') return true;
+    for (size_t i = 0; i < COUNT(allocating); i++)
+        if (strcmp(symbol, allocating[i]) == 0) return true;
+    return false;
+}
+
+static bool is_wrapped(const char *symbol) {
+    for (size_t i = 0; i < FAULTS_N_WRAPPED; i++)
+        if (strcmp(symbol, faults_names[i]) == 0) return true;
+    return false;
+}
+
+/* Every such function that the static library calls, as nm lists them. */
+static void all_calls_are_wrapped(void **state) {
+    (void)state;
+    char line[256], symbol[256];
+    size_t n_found = 0;
+    FILE *list = popen(PLETHRON_NM " -u '" PLETHRON_STATIC_LIBRARY "'", "r");
+    assert_non_null(list);
+    while (fgets(line, sizeof line, list)) {
+        if (sscanf(line, " U %255s", symbol) != 1 || !must_be_wrapped(symbol)) continue;
+        n_found++;
+        if (!is_wrapped(symbol)) fail_msg("the library calls %s, which faults_wrap.h does not list", symbol);
+    }
+    assert_int_equal(pclose(list), 0);
+    assert_true(n_found > 0);
+}
+
+/* And every wrapper was called by the tests above: it is in its place, and the stages lead past it. */
+static void all_wrappers_were_called(void **state) {
+    if (!has_opencl(*state)) skip();
+    for (size_t i = 0; i < FAULTS_N_WRAPPED; i++)
+        if (faults_calls[i] == 0) fail_msg("%s was never called", faults_names[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_calls_are_wrapped),
+        cmocka_unit_test(without_a_device),
+        cmocka_unit_test(on_the_host),
+        cmocka_unit_test(on_a_device),
+        cmocka_unit_test(on_a_device_with_cache),
+        cmocka_unit_test(all_wrappers_were_called),
+    };
+    json_set_alloc_funcs(malloc, free);
+    return cmocka_run_group_tests(tests, open_scene, close_scene);
+}
