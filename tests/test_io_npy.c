@@ -90,6 +90,10 @@ static void reads_every_type(void **state) {
         {"u4", 4, {0x01020304, 0xFFFFFFFF, 0x80000000}, {16909060.0f, 4294967295.0f, 2147483648.0f}},
         {"u8", 8, {0x0000010203040506, 0xFFFFFFFFFFFFFFFF, 0x8000000000000000}, {1108152157446.0f, 0x1p64f, 0x1p63f}},
         {"b1", 1, {0, 1, 1}, {0.0f, 1.0f, 1.0f}},
+        /* 2^60 + 2^36 + 1 lies just above the middle of two floats; rounded to a double first, it would be the middle
+         */
+        {"i8", 8, {0x1000001000000001, 0xEFFFFFEFFFFFFFFF, 0}, {0x1.000002p60f, -0x1.000002p60f, 0.0f}},
+        {"u8", 8, {0x1000001000000001, 0, 1}, {0x1.000002p60f, 0.0f, 1.0f}},
     };
     for (size_t t = 0; t < COUNT(cases); t++) {
         const size_t n = cases[t].item_bytes;
