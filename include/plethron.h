@@ -359,7 +359,8 @@ PLETHRON_API plethron_status plethron_table_find(const plethron_table *table, co
 PLETHRON_API plethron_status plethron_table_numbers(const plethron_table *table, const size_t *columns,
                                                     size_t n_columns, float *X, plethron_error *err);
 /* The distinct values of a column as classes: labels in ascending order (numbers by value, text by bytes) and a code
- * for each row. At most 65,535 classes; a missing cell is an error. */
+ * for each row. At most 65,535 classes; a missing cell is an error, and so is a number of 2^24 or more in magnitude,
+ * which a float cannot tell from its neighbours. */
 PLETHRON_API plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
                                                     plethron_error *err);
 PLETHRON_API void plethron_classes_close(plethron_classes *classes);

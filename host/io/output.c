@@ -155,9 +155,9 @@ FILE *plethron_output_stream(plethron_output *output) {
 /* ---- Commit and close -------------------------------------------------------------------------------------------- */
 
 /* The reason of a write that failed inside the stream some time ago, which stdio does not keep: one more byte, into a
- * file that is given up anyway, meets it again. */
-static int ask_reason(FILE *stream) {
-    return write(fileno(stream), "", 1) < 0 ? errno : EIO;
+ * temporary file that is given up anyway, meets it again. */
+static int ask_reason(const plethron_output *output) {
+    return output->temporary && write(fileno(output->stream), "", 1) < 0 ? errno : EIO;
 }
 
 /* Writes out what is buffered and closes the stream. */
@@ -167,7 +167,7 @@ static plethron_status finish_stream(plethron_output *output, plethron_error *er
     if (fflush(stream) != 0)
         code = errno;
     else if (ferror(stream))
-        code = ask_reason(stream);
+        code = ask_reason(output);
     else if (output->temporary && fsync(fileno(stream)) != 0)
         code = errno;
     output->stream = NULL;
