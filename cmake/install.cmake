@@ -27,10 +27,7 @@ install(FILES ${PROJECT_BINARY_DIR}/plethronConfig.cmake ${PROJECT_BINARY_DIR}/p
               cmake/FindLibCSV.cmake DESTINATION ${package_dir})
 
 # pkg-config: what a static link needs besides the packages that it knows by name.
-set(pc_private_libraries "-lcsv -lm")
-foreach(name ${OpenMP_C_LIB_NAMES})
-    string(APPEND pc_private_libraries " -l${name}")
-endforeach()
+set(pc_private_libraries "-lcsv -lm ${OpenMP_C_FLAGS}")
 file(RELATIVE_PATH pc_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/plethron.pc.in plethron.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/plethron.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

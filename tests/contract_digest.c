@@ -1,6 +1,6 @@
 /* Prints digests of what trainings and predictions give, for comparing processes bit by bit (test_contract.sh,
- * oclgrind.sh). A line is a digest, the device and the tiling; "none" stands instead of the digest where the bit contract
- * does not hold.
+ * oclgrind.sh). A line is a digest, the device and the tiling; "none" stands instead of the digest where the bit
+ * contract does not hold.
  *
  *     contract_digest                                       some trainings in every way there is (cases.h)
  *     contract_digest tilings                               the names of the tilings

@@ -12,43 +12,40 @@
 const char *const faults_names[FAULTS_N_WRAPPED] = {FAULTS_WRAPPED(NAME)};
 
 unsigned long faults_calls[FAULTS_N_WRAPPED];
-faults_objects faults_live;
+volatile faults_objects faults_live;
 
-static struct {
-    bool armed, later_too;
-    unsigned long nth;
-    faults_result result;
-} plan;
+static bool armed;
+static faults_plan plan;
+static faults_result result;
 
-void faults_arm(unsigned long nth, bool later_too) {
-    plan.nth = nth;
-    plan.later_too = later_too;
-    plan.result = (faults_result){0};
-    plan.armed = true;
+void faults_arm(const faults_plan *new_plan) {
+    plan = *new_plan;
+    result = (faults_result){0};
+    armed = true;
 }
 
 faults_result faults_disarm(void) {
-    plan.armed = false;
-    return plan.result;
+    armed = false;
+    return result;
 }
 
 static bool is_due(int function) {
     faults_calls[function]++;
-    if (!plan.armed) return false;
-    plan.result.n_calls++;
-    return plan.result.n_calls == plan.nth || (plan.later_too && plan.result.n_calls > plan.nth);
+    if (!armed || (plan.one_function && plan.function != function)) return false;
+    result.n_calls++;
+    return result.n_calls == plan.nth || (plan.later_too && result.n_calls > plan.nth);
 }
 
 static bool fails(int function) {
     const bool due = is_due(function);
-    plan.result.n_failed += due;
+    result.n_failed += due;
     return due;
 }
 
 /* A release that fails has released all the same: nobody could do it a second time. */
 static bool release_fails(int function) {
     const bool due = is_due(function);
-    plan.result.n_failed_releases += due;
+    result.n_failed_releases += due;
     return due;
 }
 
@@ -205,4 +202,17 @@ int __wrap_fclose(FILE *file) {
     faults_calls[FAULTS_fclose]++;
     faults_live.files--;
     return __real_fclose(file);
+}
+
+void *faults_jansson_malloc(size_t size) {
+    enum { SMALLEST_GROWTH = 32 };
+    const bool is_growth = size >= SMALLEST_GROWTH && (size & (size - 1)) == 0;
+    if (!is_growth) return __wrap_malloc(size);
+    void *made = __real_malloc(size);
+    faults_live.memory += made != NULL;
+    return made;
+}
+
+void faults_jansson_free(void *old) {
+    __wrap_free(old);
 }

@@ -42,8 +42,8 @@ check() {
 }
 
 for tiling in $("$digest" tilings); do
-    check "$tiling" "17 18 7" --data-races #  two tiles of samples and of slices
-    check "$tiling" "259 3 3" --data-races #  two summation blocks
+    check "$tiling" "17 18 7" --data-races # two tiles of samples, two slices in local memory
+    check "$tiling" "259 3 3" --data-races # two summation blocks
     check "$tiling" "17 18 7" --uninitialized --build-options -cl-opt-disable
 done
 [ "$failures" -eq 0 ]

@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include "bank.h"
+
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,25 @@ plethron_unit support_unit(const plethron_bank *bank, size_t j) {
     plethron_unit unit = {.struct_size = sizeof unit};
     assert_works(plethron_bank_unit(bank, j, &unit, &err), &err);
     return unit;
+}
+
+static bool same_names(const name_list *a, const name_list *b) {
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) same = strcmp(a->names[i], b->names[i]) == 0;
+    return same;
+}
+
+bool support_same_banks(const plethron_bank *a, const plethron_bank *b) {
+    const size_t n = a->n_units;
+    bool same = n == b->n_units && a->n_features == b->n_features && a->reduction == b->reduction &&
+                strcmp(a->strategy, b->strategy) == 0 &&
+                memcmp(a->weights, b->weights, (a->n_features + 1) * n * sizeof(float)) == 0;
+    for (size_t i = 0; same && i < BANK_N_ARRAYS; i++)
+        same = memcmp(bank_array_memory(a, &bank_arrays[i]), bank_array_memory(b, &bank_arrays[i]),
+                      n * (bank_arrays[i].is_integer ? sizeof(int64_t) : sizeof(float))) == 0;
+    same = same && same_names(&a->features, &b->features) && same_names(&a->targets, &b->targets);
+    for (size_t t = 0; same && t < a->targets.count; t++) same = same_names(&a->classes[t], &b->classes[t]);
+    return same;
 }
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */

@@ -29,6 +29,8 @@ plethron_dataset *support_dataset(plethron_device *device, const float *X, size_
                                   const float *Y, size_t n_targets, bool standardize);
 plethron_bank *support_bank(size_t n_features, size_t n_units, const plethron_bank_options *options);
 plethron_unit support_unit(const plethron_bank *bank, size_t j);
+/* Whether two banks hold the same, bit by bit. */
+bool support_same_banks(const plethron_bank *a, const plethron_bank *b);
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -3,7 +3,6 @@
  * stage needs, it works. */
 #include "support.h"
 
-#include "bank.h"
 #include "faults_wrap.h"
 #include "train.h"
 
@@ -30,28 +29,6 @@ typedef struct scene {
     float P[N * N_UNITS];
 } scene;
 
-/* ---- Banks compared ---------------------------------------------------------------------------------------------- */
-
-static bool same_names(const name_list *a, const name_list *b) {
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++) same = strcmp(a->names[i], b->names[i]) == 0;
-    return same;
-}
-
-/* Everything that a bank holds, bit by bit. */
-static bool same_banks(const plethron_bank *a, const plethron_bank *b) {
-    const size_t n = a->n_units;
-    bool same = n == b->n_units && a->n_features == b->n_features && a->reduction == b->reduction &&
-                strcmp(a->strategy, b->strategy) == 0 &&
-                memcmp(a->weights, b->weights, (a->n_features + 1) * n * sizeof(float)) == 0;
-    for (size_t i = 0; same && i < BANK_N_ARRAYS; i++)
-        same = memcmp(bank_array_memory(a, &bank_arrays[i]), bank_array_memory(b, &bank_arrays[i]),
-                      n * (bank_arrays[i].is_integer ? sizeof(int64_t) : sizeof(float))) == 0;
-    same = same && same_names(&a->features, &b->features) && same_names(&a->targets, &b->targets);
-    for (size_t t = 0; same && t < a->targets.count; t++) same = same_names(&a->classes[t], &b->classes[t]);
-    return same;
-}
-
 /* ---- Stages ------------------------------------------------------------------------------------------------------ */
 
 static const char *const features[] = {"smoking", "obesity", "exercise"};
@@ -67,8 +44,8 @@ static plethron_status create_dataset(scene *s, plethron_error *err) {
     return plethron_dataset_create(s->device, X, N, N_FEATURES, Y, N_TARGETS, &options, &s->dataset, err);
 }
 
-static plethron_status create_bank(scene *s, plethron_error *err) {
-    static const int64_t epochs = 3, target[N_UNITS] = {0, 1}, class[N_UNITS] = {PLETHRON_NO_CLASS, 2};
+static plethron_status create_bank_of(int64_t epochs, scene *s, plethron_error *err) {
+    static const int64_t target[N_UNITS] = {0, 1}, class[N_UNITS] = {PLETHRON_NO_CLASS, 2};
     const plethron_bank_options options = {
         .struct_size = sizeof options,
         .epochs = {&epochs, 1},
@@ -77,6 +54,15 @@ static plethron_status create_bank(scene *s, plethron_error *err) {
         .init = PLETHRON_INIT_NORMAL,
     };
     return plethron_bank_create(N_FEATURES, N_UNITS, &options, &s->bank, err);
+}
+
+static plethron_status create_bank(scene *s, plethron_error *err) {
+    return create_bank_of(2, s, err);
+}
+
+/* Epochs enough for a flush: 64 launches. */
+static plethron_status create_patient_bank(scene *s, plethron_error *err) {
+    return create_bank_of(20, s, err);
 }
 
 static plethron_status name_features(scene *s, plethron_error *err) {
@@ -134,11 +120,6 @@ static plethron_status find_classes(scene *s, plethron_error *err) {
     return plethron_table_classes(s->table, 0, &s->classes, err);
 }
 
-static plethron_status read_numbers(scene *s, plethron_error *err) {
-    const size_t columns[N_UNITS] = {1, 2};
-    return plethron_table_numbers(s->table, columns, N_UNITS, s->P, err);
-}
-
 /* Closes what a scene holds; all closing functions take NULL. */
 static void clear(scene *s) {
     plethron_classes_close(s->classes);
@@ -156,7 +137,7 @@ static void clear(scene *s) {
 typedef plethron_status (*step)(scene *s, plethron_error *err);
 
 /* A stage is the last step; those before it prepare, without faults. First stages with a device, then the others. */
-enum { MAX_STEPS = 6, FIRST_WITH_KERNELS = 2, FIRST_WITHOUT_DEVICE = 4 };
+enum { MAX_STEPS = 6, FIRST_AFTER_OPENING = 1, FIRST_WITH_KERNELS = 2, FIRST_WITHOUT_DEVICE = 4 };
 static const struct stage {
     const char *name;
     step steps[MAX_STEPS];
@@ -174,7 +155,6 @@ static const struct stage {
     {"load", {load}},
     {"csv", {open_csv}},
     {"npy", {open_npy}},
-    {"numbers", {open_csv, read_numbers}},
     {"classes", {open_csv, find_classes}},
 };
 
@@ -226,7 +206,7 @@ static void expect_untouched(const scene *now, const scene *before, const plethr
     assert_ptr_equal(now->table, before->table);
     assert_ptr_equal(now->classes, before->classes);
     assert_memory_equal(now->P, before->P, sizeof now->P);
-    if (now->bank) assert_true(same_banks(now->bank, bank_before));
+    if (now->bank) assert_true(support_same_banks(now->bank, bank_before));
 }
 
 /* How a stage is run. */
@@ -240,10 +220,10 @@ typedef enum manner {
     COLD_CACHE
 } manner;
 
-static plethron_status run_with_fault(const struct stage *stage, scene *s, unsigned long nth, bool later_too,
-                                      manner how, faults_result *result) {
+static plethron_status run_with_fault(const struct stage *stage, scene *s, const faults_plan *plan, manner how,
+                                      faults_result *result) {
     plethron_error err = {.text = ""};
-    faults_arm(nth, later_too);
+    faults_arm(plan);
     const plethron_status status = last_step(stage)(s, &err);
     *result = faults_disarm();
     if (how == PLAIN) assert_int_equal(status != PLETHRON_OK, result->n_failed > 0);
@@ -262,7 +242,7 @@ static void expect_result(const scene *s, const scene *reference) {
     assert_int_equal(s->table != NULL, reference->table != NULL);
     assert_int_equal(s->classes != NULL, reference->classes != NULL);
     assert_memory_equal(s->P, reference->P, sizeof s->P);
-    if (s->bank) assert_true(same_banks(s->bank, reference->bank));
+    if (s->bank) assert_true(support_same_banks(s->bank, reference->bank));
 }
 
 /* The scene in front of the stage. */
@@ -273,7 +253,8 @@ static void set_up(const struct stage *stage, const scene *empty, manner how, sc
     if (s->device && how != PLAIN) device_guard_buffers(s->device, MARGIN_BYTES);
 }
 
-static void fail_every_call(const struct stage *stage, const scene *empty, bool later_too, manner how) {
+/* `plan` says which calls; its nth is set here. */
+static void fail_every_call(const struct stage *stage, const scene *empty, faults_plan plan, manner how) {
     const faults_objects at_start = faults_live;
     plethron_error err;
     scene reference, unchanged, s;
@@ -283,15 +264,15 @@ static void fail_every_call(const struct stage *stage, const scene *empty, bool 
     set_up(stage, empty, how, &s);
     set_up(stage, empty, how, &reference);
     assert_works(last_step(stage)(&reference, &err), &err);
-    unsigned long nth = 0;
+    plan.nth = 0;
     for (bool fault_free = false; !fault_free;) {
         const scene before = s;
         const faults_objects live_before = faults_live;
         faults_result result;
-        nth++;
+        plan.nth++;
         support_write(empty->model, model, n_model_bytes);
         if (how == COLD_CACHE && access(empty->cache, F_OK) == 0) support_folder_close(empty->cache);
-        const plethron_status status = run_with_fault(stage, &s, nth, later_too, how, &result);
+        const plethron_status status = run_with_fault(stage, &s, &plan, how, &result);
         if (status != PLETHRON_OK) {
             expect_untouched(&s, &before, unchanged.bank);
             expect_file(empty->model, model, n_model_bytes);
@@ -304,8 +285,9 @@ static void fail_every_call(const struct stage *stage, const scene *empty, bool 
         assert_int_equal(support_folder_count(empty->folder), 1); /* no temporary file is left */
         fault_free = result.n_failed == 0 && result.n_failed_releases == 0;
     }
-    assert_true(nth > 1); /* there was something to fail */
-    print_message("%s: %lu faults, %s\n", stage->name, nth - 1, later_too ? "each for good" : "one at a time");
+    assert_true(plan.nth > 1); /* there was something to fail */
+    print_message("%s: %lu faults, %s\n", stage->name, plan.nth - 1,
+                  plan.later_too ? "each for good" : "one at a time");
     clear(&s);
     clear(&unchanged);
     clear(&reference);
@@ -314,11 +296,8 @@ static void fail_every_call(const struct stage *stage, const scene *empty, bool 
     expect_same_objects(&at_start);
 }
 
-static void fail_everywhere(const scene *empty, size_t first, size_t end, manner how) {
-    for (size_t i = first; i < end; i++) {
-        fail_every_call(&stages[i], empty, false, how);
-        fail_every_call(&stages[i], empty, true, how);
-    }
+static void fail_everywhere(const scene *empty, size_t first, size_t end, bool later_too, manner how) {
+    for (size_t i = first; i < end; i++) fail_every_call(&stages[i], empty, (faults_plan){.later_too = later_too}, how);
 }
 
 /* ---- The tests --------------------------------------------------------------------------------------------------- */
@@ -356,27 +335,37 @@ static bool has_opencl(const scene *empty) {
 }
 
 static void without_a_device(void **state) {
-    fail_everywhere(*state, FIRST_WITHOUT_DEVICE, COUNT(stages), PLAIN);
+    fail_everywhere(*state, FIRST_WITHOUT_DEVICE, COUNT(stages), false, PLAIN);
+    fail_everywhere(*state, FIRST_WITHOUT_DEVICE, COUNT(stages), true, PLAIN);
 }
 
+/* Opening the host is left out: an OpenCL device that cannot say whether it is available is passed over. */
 static void on_the_host(void **state) {
     scene empty = *(const scene *)*state;
     empty.selector = "host";
-    fail_everywhere(&empty, 0, FIRST_WITHOUT_DEVICE, PLAIN);
+    fail_everywhere(&empty, FIRST_AFTER_OPENING, FIRST_WITHOUT_DEVICE, false, PLAIN);
+    fail_everywhere(&empty, FIRST_AFTER_OPENING, FIRST_WITHOUT_DEVICE, true, PLAIN);
 }
 
 static void on_a_device(void **state) {
     const scene *empty = *state;
     if (!has_opencl(empty)) skip();
-    fail_everywhere(empty, 0, FIRST_WITHOUT_DEVICE, PLAIN);
+    fail_everywhere(empty, 0, FIRST_WITHOUT_DEVICE, false, PLAIN);
+    fail_everywhere(empty, 0, FIRST_WITHOUT_DEVICE, true, PLAIN);
+}
+
+static void a_failing_flush(void **state) {
+    static const struct stage patient = {"train, flush", {open_device, create_dataset, create_patient_bank, train}};
+    if (!has_opencl(*state)) skip();
+    fail_every_call(&patient, *state, (faults_plan){.one_function = true, .function = FAULTS_clFlush}, PLAIN);
 }
 
 static void on_a_device_with_cache(void **state) {
     const scene *empty = *state;
     if (!has_opencl(empty)) skip();
     setenv("PLETHRON_CACHE_DIR", empty->cache, 1);
-    fail_everywhere(empty, FIRST_WITH_KERNELS, FIRST_WITHOUT_DEVICE, WARM_CACHE);
-    fail_everywhere(empty, FIRST_WITH_KERNELS, FIRST_WITHOUT_DEVICE, COLD_CACHE);
+    fail_everywhere(empty, FIRST_WITH_KERNELS, FIRST_WITHOUT_DEVICE, false, WARM_CACHE);
+    fail_everywhere(empty, FIRST_WITH_KERNELS, FIRST_WITHOUT_DEVICE, false, COLD_CACHE);
     setenv("PLETHRON_CACHE_DIR", "", 1);
 }
 
@@ -432,9 +421,10 @@ int main(void) {
         cmocka_unit_test(without_a_device),
         cmocka_unit_test(on_the_host),
         cmocka_unit_test(on_a_device),
+        cmocka_unit_test(a_failing_flush),
         cmocka_unit_test(on_a_device_with_cache),
         cmocka_unit_test(all_wrappers_were_called),
     };
-    json_set_alloc_funcs(malloc, free);
+    json_set_alloc_funcs(faults_jansson_malloc, faults_jansson_free);
     return cmocka_run_group_tests(tests, open_scene, close_scene);
 }

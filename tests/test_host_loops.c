@@ -88,8 +88,8 @@ static void test_variants_give_the_same_bits(void **state) {
     check_variant(&host_loops_plain, "plain");
 #ifdef PLETHRON_X86_VARIANTS
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) check_variant(&host_loops_avx2, "avx2");
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw"))
         check_variant(&host_loops_avx512, "avx512");
 #endif
 }

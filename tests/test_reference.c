@@ -100,8 +100,7 @@ static void check_tutorial_row(const tutorial_row *row) {
 
 static void test_tutorial_table(void **state) {
     (void)state;
-    for (size_t r = 0; r < sizeof tutorial_table / sizeof *tutorial_table; r++)
-        check_tutorial_row(&tutorial_table[r]);
+    for (size_t r = 0; r < sizeof tutorial_table / sizeof *tutorial_table; r++) check_tutorial_row(&tutorial_table[r]);
 }
 
 static void test_accuracy_and_loss_of_known_rows(void **state) {

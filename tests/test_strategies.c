@@ -102,12 +102,12 @@ static void check_shape(const case_way *way, case_shape shape) {
 
 /* Around the sizes of vectors (16), of tiles (16, 64) and of summation blocks (256); tall, wide, many. */
 static const case_shape all_shapes[] = {
-    {1, 1, 1, UNITS_ALIKE, MEAN},      {2, 2, 2, UNITS_ALIKE, SUM},       {15, 16, 17, UNITS_MIXED, MEAN},
-    {16, 15, 16, UNITS_MIXED, SUM},    {17, 17, 15, UNITS_MIXED, MEAN},   {63, 64, 65, UNITS_MIXED, MEAN},
-    {64, 63, 64, UNITS_ALIKE, SUM},    {65, 65, 63, UNITS_MIXED, MEAN},   {255, 1, 256, UNITS_MIXED, SUM},
-    {256, 2, 255, UNITS_MIXED, MEAN},  {257, 257, 2, UNITS_ALIKE, MEAN},  {1, 256, 257, UNITS_MIXED, MEAN},
-    {1021, 3, 1, UNITS_ALIKE, MEAN},   {3, 1000, 16, UNITS_MIXED, SUM},   {1025, 17, 33, UNITS_MIXED, SUM},
-    {2, 1, 1000, UNITS_MIXED, MEAN},   {512, 16, 64, UNITS_MIXED, MEAN},
+    {1, 1, 1, UNITS_ALIKE, MEAN},     {2, 2, 2, UNITS_ALIKE, SUM},      {15, 16, 17, UNITS_MIXED, MEAN},
+    {16, 15, 16, UNITS_MIXED, SUM},   {17, 17, 15, UNITS_MIXED, MEAN},  {63, 64, 65, UNITS_MIXED, MEAN},
+    {64, 63, 64, UNITS_ALIKE, SUM},   {65, 65, 63, UNITS_MIXED, MEAN},  {255, 1, 256, UNITS_MIXED, SUM},
+    {256, 2, 255, UNITS_MIXED, MEAN}, {257, 257, 2, UNITS_ALIKE, MEAN}, {1, 256, 257, UNITS_MIXED, MEAN},
+    {1021, 3, 1, UNITS_ALIKE, MEAN},  {3, 1000, 16, UNITS_MIXED, SUM},  {1025, 17, 33, UNITS_MIXED, SUM},
+    {2, 1, 1000, UNITS_MIXED, MEAN},  {512, 16, 64, UNITS_MIXED, MEAN},
 };
 
 static const case_shape few_shapes[] = {

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Compares the bits of the same trainings between processes: other numbers of threads, another device of the same
+# platform, no OpenCL at all, other implementations of OpenCL.
+# Usage: test_contract.sh CONTRACT_DIGEST
+set -euo pipefail
+digest=$1
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+all=$folder/all
+
+# run TITLE ENVIRONMENT...: adds the lines of a process to all lines, and shows how often each digest came.
+run() {
+    local title=$1 lines=$folder/lines
+    shift
+    env "$@" "$digest" >"$lines"
+    echo "$title:"
+    sed 's/^\([^ ]*\) \(.*\), [^,]*$/    \1 on \2/' "$lines" | sort | uniq -c
+    cat "$lines" >>"$all"
+}
+
+# expect PATTERN NUMBER: the last run must have had so many devices of that name.
+expect() {
+    local found
+    found=$(grep -c "$1" "$folder/lines" || true)
+    if [ "$found" -ne "$2" ]; then
+        echo "FAILED: $2 lines with '$1' were expected, $found came"
+        exit 1
+    fi
+}
+
+mkdir "$folder/no-vendors"
+run "the host alone, 1 core" OCL_ICD_VENDORS="$folder/no-vendors" OMP_NUM_THREADS=1
+expect "" 1
+run "the host alone, 2 cores" OCL_ICD_VENDORS="$folder/no-vendors" OMP_NUM_THREADS=2
+expect "" 1
+
+# PoCL reads the first name up to version 3, the second since.
+for n in 1 2; do
+    run "every device, PoCL with $n threads" POCL_MAX_PTHREAD_COUNT=$n POCL_CPU_MAX_CU_COUNT=$n
+done
+
+planned=$(grep -c "planner's tiling" "$folder/lines" || true)
+run "PoCL with two devices" POCL_DEVICES="pthread pthread"
+if grep -q "pthread\|cpu-" "$folder/lines"; then expect "planner's tiling" $((planned + 1)); fi
+
+run "rusticl" RUSTICL_ENABLE=llvmpipe
+grep -q llvmpipe "$folder/lines" || echo "    skipped: there is no rusticl with llvmpipe here"
+
+if [ "$(cut -d ' ' -f 1 "$all" | grep -v none | sort -u | wc -l)" -ne 1 ]; then
+    echo "FAILED: digests differ where the bit contract holds:"
+    sort "$all" | uniq -c
+    exit 1
+fi
