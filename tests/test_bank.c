@@ -383,8 +383,8 @@ static void bad_names_change_nothing(void **state) {
     plethron_bank *bank = support_bank(N_FEATURES, N_UNITS, NULL);
     const char *good[] = {"a", "b", "c"}, *twice[] = {"b", "c", "b"}, *missing[] = {"a", NULL, "c"};
     const char *latin_1[] = {"a",
-                             "Gr\xf6\xdf"
-                             "e",
+                             ("Gr\xf6\xdf"
+                              "e"),
                              "c"};
     assert_works(plethron_bank_name_features(bank, good, &err), &err);
     assert_works(plethron_bank_name_targets(bank, 3, good, &err), &err);
