@@ -28,6 +28,12 @@ const char *plethron_status_name(plethron_status status) {
     return "unknown status";
 }
 
+/* A text may quote names and values out of hostile files: it stays one line, without control characters. */
+static void keep_one_line(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F) *text = '?';
+}
+
 plethron_status error_set(plethron_error *err, plethron_status status, const char *format, ...) {
     if (err) {
         err->status = status;
@@ -36,6 +42,7 @@ plethron_status error_set(plethron_error *err, plethron_status status, const cha
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        keep_one_line(err->text);
     }
     return status;
 }

@@ -382,10 +382,7 @@ static void bad_names_change_nothing(void **state) {
     plethron_error err;
     plethron_bank *bank = support_bank(N_FEATURES, N_UNITS, NULL);
     const char *good[] = {"a", "b", "c"}, *twice[] = {"b", "c", "b"}, *missing[] = {"a", NULL, "c"};
-    const char *latin_1[] = {"a",
-                             ("Gr\xf6\xdf"
-                              "e"),
-                             "c"};
+    const char *latin_1[] = {"a", "Gr\366\337e", "c"};
     assert_works(plethron_bank_name_features(bank, good, &err), &err);
     assert_works(plethron_bank_name_targets(bank, 3, good, &err), &err);
     assert_works(plethron_bank_name_classes(bank, 2, 3, good, &err), &err);
