@@ -212,9 +212,9 @@ typedef struct plethron_bank_options {
     plethron_integers target;         /* column of Y that the unit learns; default 0 */
     plethron_integers positive_class; /* c >= 0: the unit learns Y == c against the rest;
                                          PLETHRON_NO_CLASS (default): it learns Y itself, which lies in [0, 1] */
-    plethron_integers seed;           /* >= 0; default 0 */
-    plethron_integers id;             /* >= 0; random numbers are a function of (seed, id), so that a unit keeps its
-                                         numbers in whatever bank it stands; default: its position, 0 ... n_units - 1 */
+    plethron_integers seed;           /* 0 to 2^53 - 1; default 0 */
+    plethron_integers id; /* 0 to 2^53 - 1; random numbers are a function of (seed, id), so that a unit keeps its
+                             numbers in whatever bank it stands; default: its position, 0 ... n_units - 1 */
     plethron_reduction reduction;
     plethron_init init;
     const float *start; /* [n_features + 1, n_units], bias last: start weights, instead of init; NULL for init */

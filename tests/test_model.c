@@ -440,7 +440,7 @@ static void values_out_of_range(void **state) {
     const io_file *file = *state;
     for (size_t a = 0; a < BANK_N_ARRAYS; a++) {
         const bank_array *array = &bank_arrays[a];
-        const int64_t integers[] = {(int64_t)array->low - 1, INT64_MIN, INT64_MAX};
+        const int64_t integers[] = {-2, INT64_MIN, INT64_MAX}; /* no array allows less than -1 */
         const float floats[] = {-1.0f, NAN, INFINITY, -INFINITY, 2.0f};
         char named[64];
         snprintf(named, sizeof named, "%s of unit 1 is ", array->name);
