@@ -19,6 +19,15 @@ run() {
     cat "$lines" >>"$all"
 }
 
+# compare FILE: all digests of a file must be the same where the bit contract holds.
+compare() {
+    if [ "$(cut -d ' ' -f 1 "$1" | grep -v none | sort -u | wc -l)" -ne 1 ]; then
+        echo "FAILED: digests differ where the bit contract holds:"
+        sort "$1" | uniq -c
+        exit 1
+    fi
+}
+
 # expect PATTERN NUMBER: the last run must have had so many devices of that name.
 expect() {
     local found
@@ -44,11 +53,11 @@ planned=$(grep -c "planner's tiling" "$folder/lines" || true)
 run "PoCL with two devices" POCL_DEVICES="pthread pthread"
 if grep -q "pthread\|cpu-" "$folder/lines"; then expect "planner's tiling" $((planned + 1)); fi
 
-run "rusticl" RUSTICL_ENABLE=llvmpipe
-grep -q llvmpipe "$folder/lines" || echo "    skipped: there is no rusticl with llvmpipe here"
+compare "$all"
 
-if [ "$(cut -d ' ' -f 1 "$all" | grep -v none | sort -u | wc -l)" -ne 1 ]; then
-    echo "FAILED: digests differ where the bit contract holds:"
-    sort "$all" | uniq -c
-    exit 1
-fi
+# Mesa's OpenCL on the CPU takes minutes to compile the widest vectors, so the planner's tiling stands for all.
+echo "rusticl:"
+for tiling in native planned; do
+    RUSTICL_ENABLE=llvmpipe "$digest" "$tiling" 300 19 21 >>"$folder/rusticl"
+done
+if grep llvmpipe "$folder/rusticl"; then compare "$folder/rusticl"; else echo "    skipped: it is not installed"; fi
