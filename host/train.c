@@ -41,6 +41,12 @@ static plethron_status check_unit(const plethron_bank *bank, const plethron_data
         return error_set(err, PLETHRON_ERROR_ARGUMENT,
                          "target %lld of unit %zu has values from %.9g to %.9g: 0 to 1 is allowed, or a positive class",
                          (long long)target, j, (double)summary->min, (double)summary->max);
+    if (bank->positive_class[j] >= 0 && !summary->class_counts)
+        return error_set(
+            err, PLETHRON_ERROR_ARGUMENT,
+            "target %lld of unit %zu, which learns class %lld, holds values that are no class codes: whole "
+            "numbers from 0 to %d are allowed",
+            (long long)target, j, (long long)bank->positive_class[j], DATASET_MAX_CLASSES - 1);
     return PLETHRON_OK;
 }
 

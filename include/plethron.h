@@ -210,7 +210,8 @@ typedef struct plethron_bank_options {
     plethron_integers epochs;         /* >= 0, <= 2^31 - 1: at most so many full passes; default 1000 */
     plethron_integers loss;           /* a plethron_loss; default PLETHRON_LOSS_LOG */
     plethron_integers target;         /* column of Y that the unit learns; default 0 */
-    plethron_integers positive_class; /* c >= 0: the unit learns Y == c against the rest;
+    plethron_integers positive_class; /* c from 0 to 65,534: the unit learns Y == c against the rest,
+                                         and all of that column are class codes;
                                          PLETHRON_NO_CLASS (default): it learns Y itself, which lies in [0, 1] */
     plethron_integers seed;           /* 0 to 2^53 - 1; default 0 */
     plethron_integers id; /* 0 to 2^53 - 1; random numbers are a function of (seed, id), so that a unit keeps its

@@ -42,7 +42,7 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 /* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
 #define Z_MAX 87.0f
 
-/* exp(t) for |t| <= Z_MAX, relative error below 7.5e-8.
+/* exp(t) for |t| <= Z_MAX, relative error below 9e-8.
  * t = n ln 2 + r with |r| <= ln 2 / 2; exp(r) = 1 + r q(r), q a minimax polynomial fitted to the relative error; n is
  * added to the exponent field. Adding 1.5 * 2^23 rounds to the nearest integer and leaves n in the low bits. ln 2 is
  * split into a part whose product with n is exact and the rest. */

@@ -94,6 +94,9 @@ static void refuse_bad_targets(const setting *on) {
     plethron_error err;
     options.positive_class = (plethron_integers){&class, 1};
     options.epochs = (plethron_integers){&epochs, 1};
+    expect_refused(two, &options, NULL, PLETHRON_ERROR_ARGUMENT, "target 1 of unit 1, which learns class 2",
+                   "whole numbers from 0 to 65534 are allowed");
+    options.target = (plethron_integers){targets, 1};
     plethron_bank *bank = support_bank(N_FEATURES, 2, &options);
     assert_works(plethron_train(two, bank, NULL, &err), &err);
     plethron_bank_close(bank);
