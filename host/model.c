@@ -1,9 +1,9 @@
 /* Banks as safetensors files; docs/model-format.md describes them. */
 #include "bank.h"
 #include "dataset.h"
+#include "io/json_text.h"
 #include "io/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,15 +38,6 @@ static json_t *classes_to_json(const plethron_bank *bank) {
         array = NULL;
     }
     return array;
-}
-
-/* Writes a JSON value, which it takes over, as text for free. */
-static plethron_status json_to_text(json_t *value, char **out, plethron_error *err) {
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
-    json_decref(value);
-    if (!text) return error_set(err, PLETHRON_ERROR_MEMORY, "no memory for the names in a model file");
-    *out = text;
-    return PLETHRON_OK;
 }
 
 /* Reads a metadata text as JSON; the result must be decref'ed. A text that is not there gives an empty array. */
@@ -89,8 +80,9 @@ out:
 enum { N_JSON_TEXTS = 5 };
 
 /* The metadata values that are JSON: names, and the meaning of codes; for free each. */
-static plethron_status write_json_texts(const plethron_bank *bank, safetensors_text texts[N_JSON_TEXTS],
-                                        char *values[N_JSON_TEXTS], plethron_error *err) {
+static plethron_status write_json_texts(const plethron_bank *bank, const char *path,
+                                        safetensors_text texts[N_JSON_TEXTS], char *values[N_JSON_TEXTS],
+                                        plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const char *const keys[N_JSON_TEXTS] = {"features", "targets", "classes", "losses", "states"};
     json_t *const arrays[N_JSON_TEXTS] = {
@@ -101,8 +93,8 @@ static plethron_status write_json_texts(const plethron_bank *bank, safetensors_t
         names_to_json(state_names, COUNT(state_names)),
     };
     for (size_t i = 0; i < N_JSON_TEXTS; i++) {
-        plethron_status one = json_to_text(arrays[i], &values[i], status == PLETHRON_OK ? err : NULL);
-        if (status == PLETHRON_OK) status = one;
+        if (status == PLETHRON_OK) status = json_text(arrays[i], path, &values[i], err);
+        json_decref(arrays[i]);
         texts[i] = (safetensors_text){keys[i], values[i]};
     }
     return status;
@@ -128,7 +120,7 @@ plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, 
                                               1,
                                               {bank->n_units},
                                               bank_array_memory(bank, &bank_arrays[a])};
-    TRY(write_json_texts(bank, texts + 5, values, err));
+    TRY(write_json_texts(bank, path, texts + 5, values, err));
     TRY(safetensors_write(path, tensors, COUNT(tensors), texts, COUNT(texts), err));
 out:
     for (size_t i = 0; i < N_JSON_TEXTS; i++) free(values[i]);

@@ -126,12 +126,12 @@ static plethron_status size_shard(const train_problem *problem, train_plan *plan
 
 static void describe(const train_problem *problem, train_plan *plan) {
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
+    const size_t n_units = plan->shard_units < problem->n_units ? plan->shard_units : problem->n_units;
     if (device_is_host(problem->dataset->device))
         snprintf(plan->text, sizeof plan->text, "%s: native C on %u cores", plan->strategy->name, info->compute_units);
     else
-        snprintf(plan->text, sizeof plan->text, "%s on %s: tiling %s, %zu units at a time, gradient in %zu part%s",
-                 plan->strategy->name, info->name, plan->tiling.name,
-                 plan->shard_units < problem->n_units ? plan->shard_units : problem->n_units, plan->n_parts,
+        snprintf(plan->text, sizeof plan->text, "%s on %s: tiling %s, %zu unit%s at a time, gradient in %zu part%s",
+                 plan->strategy->name, info->name, plan->tiling.name, n_units, n_units == 1 ? "" : "s", plan->n_parts,
                  plan->n_parts == 1 ? "" : "s");
 }
 

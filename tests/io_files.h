@@ -46,6 +46,26 @@ static inline void io_regain_rights(void) {
 /* Reads the file in full; a file that is refused must be so with one line that names it. */
 typedef plethron_status (*io_reader)(const char *path, plethron_error *err);
 
+/* An io_reader: every column of a table as numbers and as classes, which each may refuse. */
+static inline plethron_status io_read_table(const char *path, plethron_error *err) {
+    plethron_table *table = NULL;
+    const plethron_status status = plethron_table_open(path, &table, err);
+    if (status != PLETHRON_OK) return status;
+    float *X = malloc(plethron_table_n_rows(table) * sizeof *X);
+    assert_non_null(X);
+    for (size_t c = 0; c < plethron_table_n_columns(table); c++) {
+        plethron_error ignored;
+        plethron_classes *classes = NULL;
+        assert_non_null(plethron_table_column_name(table, c));
+        plethron_table_numbers(table, &c, 1, X, &ignored);
+        plethron_table_classes(table, c, &classes, &ignored);
+        plethron_classes_close(classes);
+    }
+    free(X);
+    plethron_table_close(table);
+    return PLETHRON_OK;
+}
+
 /* Writes the content and reads it; true when it was accepted. */
 static inline bool io_is_accepted(const io_file *file, const void *bytes, size_t n_bytes, io_reader read) {
     plethron_error err = {.text = ""};

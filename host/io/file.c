@@ -21,10 +21,7 @@ const char *file_show(const char *text, char shown[FILE_SHOWN_SIZE]) {
         n = FILE_SHOWN_SIZE - sizeof cut_mark;
         while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) n--; /* not inside a UTF-8 character */
     }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        shown[i] = c < ' ' || c == 0x7F ? '?' : text[i];
-    }
+    memcpy(shown, text, n);
     strcpy(shown + n, is_cut ? cut_mark : "");
     return shown;
 }

@@ -13,8 +13,7 @@ plethron_status file_error(const char *path, const char *action, int code, pleth
 
 enum { FILE_SHOWN_SIZE = 64 };
 
-/* Makes a text out of a file fit for one line of an error: cut to the buffer's size, control characters replaced.
- * Returns `shown`. */
+/* Makes a text out of a file fit for an error beside others: cut to the buffer's size. Returns `shown`. */
 const char *file_show(const char *text, char shown[FILE_SHOWN_SIZE]);
 
 #endif

@@ -1,8 +1,8 @@
 #include "safetensors.h"
 
 #include "file.h"
+#include "json_text.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,21 +121,6 @@ static plethron_status add_tensor(json_t *header, const char *path, const safete
     return add_key(header, path, tensor->name, entry, err);
 }
 
-/* JSON as text, for free. Not json_dumps: without memory it leaves keys out and says nothing (jansson 2.14). */
-static plethron_status json_to_text(const json_t *value, const char *path, char **out, plethron_error *err) {
-    void *text = NULL;
-    const size_t n = json_dumpb(value, NULL, 0, JSON_COMPACT);
-    if (n == 0) return no_json_memory(path, err);
-    const plethron_status status = memory_allocate(n + 1, 1, "the header", &text, err);
-    if (status != PLETHRON_OK) return status;
-    if (json_dumpb(value, text, n, JSON_COMPACT) != n) {
-        free(text);
-        return no_json_memory(path, err);
-    }
-    *out = text;
-    return PLETHRON_OK;
-}
-
 /* The header as text, for free. */
 static plethron_status make_header(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
                                    const safetensors_text *texts, size_t n_texts, char **out, plethron_error *err) {
@@ -145,7 +130,7 @@ static plethron_status make_header(const char *path, const safetensors_tensor *t
     if (!header) return no_json_memory(path, err);
     TRY(add_texts(header, path, texts, n_texts, err));
     for (size_t i = 0; i < n_tensors; i++) TRY(add_tensor(header, path, &tensors[i], &offset, err));
-    TRY(json_to_text(header, path, out, err));
+    TRY(json_text(header, path, out, err));
 out:
     json_decref(header);
     return status;
