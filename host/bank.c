@@ -8,32 +8,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARRAY(field, is_integer, low, high, nan_allowed) \
-    { #field, is_integer, offsetof(plethron_bank, field), low, high, nan_allowed }
-
 /* 2^53 - 1: up to here a double, and so a JSON reader, tells each integer from the next. */
 #define INTEGER_MAX 9007199254740991.0
+#define BELOW_ONE (1.0 - 0x1p-24) /* the largest float below 1 */
+
+#define OPTION(field) offsetof(plethron_bank_options, field)
+#define FLOATS(field, otherwise, low, high) \
+    { #field, false, offsetof(plethron_bank, field), OPTION(field), otherwise, low, high, false }
+#define INTEGERS(field, otherwise, low, high) \
+    { #field, true, offsetof(plethron_bank, field), OPTION(field), otherwise, low, high, false }
+#define COUNT(field, high) \
+    { #field, true, offsetof(plethron_bank, field), BANK_NO_OPTION, 0.0, 0.0, high, false }
+#define MEASURE(field, low, high) \
+    { #field, false, offsetof(plethron_bank, field), BANK_NO_OPTION, NAN, low, high, true }
 
 const bank_array bank_arrays[BANK_N_ARRAYS] = {
-    ARRAY(learning_rate, false, 0.0, INFINITY, false),
-    ARRAY(l2, false, 0.0, INFINITY, false),
-    ARRAY(epochs, true, 0.0, INT32_MAX, false),
-    ARRAY(loss, true, PLETHRON_LOSS_LOG, PLETHRON_LOSS_TUTORIAL, false),
-    ARRAY(target, true, 0.0, DATASET_MAX_COUNT, false),
-    ARRAY(positive_class, true, PLETHRON_NO_CLASS, DATASET_MAX_CLASSES - 1, false),
-    ARRAY(seed, true, 0.0, INTEGER_MAX, false),
-    ARRAY(id, true, 0.0, INTEGER_MAX, false),
-    ARRAY(state, true, PLETHRON_UNIT_NEW, PLETHRON_UNIT_ONE_CLASS, false),
-    ARRAY(epochs_done, true, 0.0, INTEGER_MAX, false),
-    ARRAY(final_loss, false, -INFINITY, INFINITY, true),
-    ARRAY(error_sum, false, -INFINITY, INFINITY, true),
-    ARRAY(accuracy, false, 0.0, 1.0, true),
+    FLOATS(learning_rate, 0.1, 0.0, INFINITY),
+    FLOATS(l2, 0.0, 0.0, INFINITY),
+    INTEGERS(epochs, 1000, 0, INT32_MAX),
+    INTEGERS(loss, PLETHRON_LOSS_LOG, PLETHRON_LOSS_LOG, PLETHRON_LOSS_TUTORIAL),
+    INTEGERS(target, 0, 0, DATASET_MAX_COUNT),
+    INTEGERS(positive_class, PLETHRON_NO_CLASS, PLETHRON_NO_CLASS, DATASET_MAX_CLASSES - 1),
+    INTEGERS(seed, 0, 0, INTEGER_MAX),
+    INTEGERS(id, 0, 0, INTEGER_MAX),
+    COUNT(state, PLETHRON_UNIT_NO_ROWS),
+    COUNT(epochs_done, INTEGER_MAX),
+    MEASURE(final_loss, -INFINITY, INFINITY),
+    MEASURE(error_sum, -INFINITY, INFINITY),
+    MEASURE(accuracy, 0.0, 1.0),
+    FLOATS(l1, 0.0, 0.0, INFINITY),
+    INTEGERS(optimizer, PLETHRON_OPTIMIZER_GD, PLETHRON_OPTIMIZER_GD, PLETHRON_OPTIMIZER_ADAM),
+    FLOATS(momentum, 0.9, 0.0, BELOW_ONE),
+    FLOATS(beta2, 0.999, 0.0, BELOW_ONE),
+    FLOATS(epsilon, 1e-8, 1e-30, 1.0),
+    INTEGERS(schedule, PLETHRON_SCHEDULE_CONSTANT, PLETHRON_SCHEDULE_CONSTANT, PLETHRON_SCHEDULE_COSINE),
+    FLOATS(decay, 0.5, 0.0, 4.0),
+    FLOATS(tolerance, 0.0, 0.0, INFINITY),
+    INTEGERS(patience, 0, 0, INT32_MAX),
+    FLOATS(weight_negative, 1.0, 0.0, INFINITY),
+    FLOATS(weight_positive, 1.0, 0.0, INFINITY),
+    INTEGERS(balanced, 0, 0, 1),
+    INTEGERS(weight_column, PLETHRON_NONE, PLETHRON_NONE, DATASET_MAX_COUNT),
+    INTEGERS(excluded_fold, PLETHRON_NONE, PLETHRON_NONE, DATASET_MAX_FOLDS - 1),
+    INTEGERS(bootstrap, 0, 0, 1),
+    INTEGERS(entity, PLETHRON_NONE, PLETHRON_NONE, DATASET_MAX_COUNT),
+    MEASURE(row_weight, 0.0, INFINITY),
+    MEASURE(gradient_norm, 0.0, INFINITY),
+    MEASURE(auc, 0.0, 1.0),
+    MEASURE(held_out_loss, -INFINITY, INFINITY),
+    MEASURE(held_out_error_sum, -INFINITY, INFINITY),
+    MEASURE(held_out_accuracy, 0.0, 1.0),
+    MEASURE(held_out_auc, 0.0, 1.0),
 };
 
 void *bank_array_memory(const plethron_bank *bank, const bank_array *array) {
     void *memory;
     memcpy(&memory, (const char *)bank + array->offset, sizeof memory);
     return memory;
+}
+
+void bank_array_reset(plethron_bank *bank, const bank_array *array) {
+    void *memory = bank_array_memory(bank, array);
+    for (size_t j = 0; j < bank->n_units; j++) {
+        if (array->is_integer)
+            ((int64_t *)memory)[j] = (int64_t)array->otherwise;
+        else
+            ((float *)memory)[j] = (float)array->otherwise;
+    }
 }
 
 /* ---- Making ------------------------------------------------------------------------------------------------------ */
@@ -101,45 +142,65 @@ static plethron_status check_count(size_t count, const void *values, size_t n_un
                      count, values ? "" : " but no array", n_units);
 }
 
-static plethron_status fill_floats(float *to, size_t n_units, plethron_floats from, float otherwise, const char *name,
+static plethron_status fill_floats(float *to, size_t n_units, plethron_floats from, const bank_array *array,
                                    plethron_error *err) {
-    plethron_status status = check_count(from.count, from.values, n_units, name, err);
+    plethron_status status = check_count(from.count, from.values, n_units, array->name, err);
     for (size_t j = 0; status == PLETHRON_OK && j < n_units; j++)
-        to[j] = from.count == 0 ? otherwise : from.values[from.count == 1 ? 0 : j];
+        to[j] = from.count == 0 ? (float)array->otherwise : from.values[from.count == 1 ? 0 : j];
     return status;
 }
 
-static plethron_status fill_integers(int64_t *to, size_t n_units, plethron_integers from, int64_t otherwise,
-                                     const char *name, plethron_error *err) {
-    plethron_status status = check_count(from.count, from.values, n_units, name, err);
+static plethron_status fill_integers(int64_t *to, size_t n_units, plethron_integers from, const bank_array *array,
+                                     plethron_error *err) {
+    plethron_status status = check_count(from.count, from.values, n_units, array->name, err);
     for (size_t j = 0; status == PLETHRON_OK && j < n_units; j++)
-        to[j] = from.count == 0 ? otherwise : from.values[from.count == 1 ? 0 : j];
+        to[j] = from.count == 0 ? (int64_t)array->otherwise : from.values[from.count == 1 ? 0 : j];
     return status;
+}
+
+/* Takes an array from the options; a result starts at its `otherwise`. */
+static plethron_status fill_array(plethron_bank *bank, const bank_array *array, const plethron_bank_options *options,
+                                  plethron_error *err) {
+    const char *option = (const char *)options + array->option_offset;
+    const bool given = array->option_offset != BANK_NO_OPTION;
+    if (array->is_integer) {
+        plethron_integers integers = {0};
+        if (given) memcpy(&integers, option, sizeof integers);
+        return fill_integers(bank_array_memory(bank, array), bank->n_units, integers, array, err);
+    }
+    plethron_floats floats = {0};
+    if (given) memcpy(&floats, option, sizeof floats);
+    return fill_floats(bank_array_memory(bank, array), bank->n_units, floats, array, err);
 }
 
 static plethron_status fill(plethron_bank *bank, const plethron_bank_options *options, plethron_error *err) {
-    enum { DEFAULT_EPOCHS = 1000 };
-    const float default_learning_rate = 0.1f;
-    const size_t n = bank->n_units;
     plethron_status status;
-    TRY(fill_floats(bank->learning_rate, n, options->learning_rate, default_learning_rate, "learning_rate", err));
-    TRY(fill_floats(bank->l2, n, options->l2, 0.0f, "l2", err));
-    TRY(fill_integers(bank->epochs, n, options->epochs, DEFAULT_EPOCHS, "epochs", err));
-    TRY(fill_integers(bank->loss, n, options->loss, PLETHRON_LOSS_LOG, "loss", err));
-    TRY(fill_integers(bank->target, n, options->target, 0, "target", err));
-    TRY(fill_integers(bank->positive_class, n, options->positive_class, PLETHRON_NO_CLASS, "positive_class", err));
-    TRY(fill_integers(bank->seed, n, options->seed, 0, "seed", err));
-    TRY(fill_integers(bank->id, n, options->id, 0, "id", err));
-    for (size_t j = 0; j < n; j++) {
-        if (options->id.count == 0) bank->id[j] = (int64_t)j;
-        bank->final_loss[j] = bank->error_sum[j] = bank->accuracy[j] = NAN;
-    }
-    if (options->reduction != PLETHRON_REDUCTION_MEAN && options->reduction != PLETHRON_REDUCTION_SUM)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "reduction is %d: 0 (mean) and 1 (sum) are allowed",
-                         (int)options->reduction);
+    for (size_t a = 0; a < BANK_N_ARRAYS; a++) TRY(fill_array(bank, &bank_arrays[a], options, err));
+    for (size_t j = 0; j < bank->n_units && options->id.count == 0; j++) bank->id[j] = (int64_t)j;
     bank->reduction = options->reduction;
+    bank->check_every = options->check_every ? options->check_every : BANK_CHECK_EVERY;
+    bank->batch_size = options->batch_size > INT64_MAX ? INT64_MAX : (int64_t)options->batch_size;
+    bank->batch_seed = options->batch_seed;
 out:
     return status;
+}
+
+static plethron_status check_scalars(const plethron_bank *bank, const char *file, plethron_status status_if_bad,
+                                     plethron_error *err) {
+    const char *before = file ? file : "", *colon = file ? ": " : "";
+    if (bank->reduction != PLETHRON_REDUCTION_MEAN && bank->reduction != PLETHRON_REDUCTION_SUM)
+        return error_set(err, status_if_bad, "%s%sreduction is %d: 0 (mean) and 1 (sum) are allowed", before, colon,
+                         (int)bank->reduction);
+    if (bank->check_every < 1 || bank->check_every > INT32_MAX)
+        return error_set(err, status_if_bad, "%s%scheck_every is %lld: 1 to %d is allowed", before, colon,
+                         (long long)bank->check_every, INT32_MAX);
+    if (bank->batch_size < 0 || bank->batch_size > DATASET_MAX_COUNT || bank->batch_size % DATASET_TILE != 0)
+        return error_set(err, status_if_bad, "%s%sbatch_size is %lld: 0 or a multiple of %d up to %d is allowed",
+                         before, colon, (long long)bank->batch_size, DATASET_TILE, DATASET_MAX_COUNT);
+    if (bank->batch_seed < 0 || (double)bank->batch_seed > INTEGER_MAX)
+        return error_set(err, status_if_bad, "%s%sbatch_seed is %lld: 0 to %.0f is allowed", before, colon,
+                         (long long)bank->batch_seed, INTEGER_MAX);
+    return PLETHRON_OK;
 }
 
 static plethron_status bad_value(const char *file, plethron_status status, const bank_array *array, size_t unit,
@@ -163,7 +224,7 @@ plethron_status bank_check(const plethron_bank *bank, const char *file, plethron
             if (!inside || zero_rate) return bad_value(file, status_if_bad, array, j, value, err);
         }
     }
-    return PLETHRON_OK;
+    return check_scalars(bank, file, status_if_bad, err);
 }
 
 /* ---- Start weights ----------------------------------------------------------------------------------------------- */
@@ -187,7 +248,7 @@ static float start_weight(plethron_init init, int64_t seed, int64_t id, size_t k
     uint32_t bits[12];
     for (uint32_t part = 0; part < 3; part++) {
         const uint32_t counter[4] = {(uint32_t)k, (uint32_t)id, (uint32_t)((uint64_t)id >> 32),
-                                     part << 8 | RANDOM_START_WEIGHTS};
+                                     part << 8 | RANDOM_FOR_START_WEIGHTS};
         random_numbers(counter, key, bits + 4 * part);
     }
     return init == PLETHRON_INIT_UNIFORM ? uniform(bits[0]) : normal(bits);
@@ -255,6 +316,15 @@ const float *plethron_bank_biases(const plethron_bank *bank) {
 plethron_reduction plethron_bank_reduction(const plethron_bank *bank) {
     return bank->reduction;
 }
+int64_t plethron_bank_check_every(const plethron_bank *bank) {
+    return bank->check_every;
+}
+size_t plethron_bank_batch_size(const plethron_bank *bank) {
+    return (size_t)bank->batch_size;
+}
+int64_t plethron_bank_batch_seed(const plethron_bank *bank) {
+    return bank->batch_seed;
+}
 const char *plethron_bank_strategy(const plethron_bank *bank) {
     return bank->strategy;
 }
@@ -281,6 +351,29 @@ plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, pleth
         .final_loss = bank->final_loss[unit],
         .error_sum = bank->error_sum[unit],
         .accuracy = bank->accuracy[unit],
+        .l1 = bank->l1[unit],
+        .optimizer = (plethron_optimizer)bank->optimizer[unit],
+        .momentum = bank->momentum[unit],
+        .beta2 = bank->beta2[unit],
+        .epsilon = bank->epsilon[unit],
+        .schedule = (plethron_schedule)bank->schedule[unit],
+        .decay = bank->decay[unit],
+        .tolerance = bank->tolerance[unit],
+        .patience = bank->patience[unit],
+        .weight_negative = bank->weight_negative[unit],
+        .weight_positive = bank->weight_positive[unit],
+        .balanced = bank->balanced[unit],
+        .weight_column = bank->weight_column[unit],
+        .excluded_fold = bank->excluded_fold[unit],
+        .bootstrap = bank->bootstrap[unit],
+        .entity = bank->entity[unit],
+        .row_weight = bank->row_weight[unit],
+        .gradient_norm = bank->gradient_norm[unit],
+        .auc = bank->auc[unit],
+        .held_out_loss = bank->held_out_loss[unit],
+        .held_out_error_sum = bank->held_out_error_sum[unit],
+        .held_out_accuracy = bank->held_out_accuracy[unit],
+        .held_out_auc = bank->held_out_auc[unit],
     };
     memcpy(out, &found, struct_size);
     return PLETHRON_OK;

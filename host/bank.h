@@ -15,36 +15,41 @@ struct plethron_bank {
     plethron_reduction reduction;
     float *weights; /* [n_features, n_units], for raw data */
     float *biases;  /* [n_units], directly behind the weights: together [n_features + 1, n_units] */
-    float *learning_rate;
-    float *l2;
-    int64_t *epochs;
-    int64_t *loss;
-    int64_t *target;
-    int64_t *positive_class;
-    int64_t *seed;
-    int64_t *id;
-    int64_t *state;
-    int64_t *epochs_done;
-    float *final_loss;
-    float *error_sum;
-    float *accuracy;
+    /* a value a unit, [n_units]; those of plethron_unit */
+    float *learning_rate, *l2, *l1, *momentum, *beta2, *epsilon, *decay, *tolerance, *weight_negative, *weight_positive;
+    int64_t *epochs, *loss, *target, *positive_class, *seed, *id, *optimizer, *schedule, *patience, *balanced,
+        *weight_column, *excluded_fold, *bootstrap, *entity;
+    int64_t *state, *epochs_done;
+    float *final_loss, *error_sum, *accuracy, *row_weight, *gradient_norm, *auc;
+    float *held_out_loss, *held_out_error_sum, *held_out_accuracy, *held_out_auc;
+    int64_t check_every;
+    int64_t batch_size;
+    int64_t batch_seed;
     char strategy[16]; /* that trained it; "" before */
     name_list features;
     name_list targets;
     name_list *classes; /* [targets.count] */
 };
 
-/* An array a unit of the bank, for code that walks over all of them: saving, loading, checking. */
+/* An array a unit of the bank, for code that walks over all of them: making, checking, saving, loading. */
 typedef struct bank_array {
     const char *name; /* in files and messages */
     bool is_integer;
-    size_t offset;    /* of the pointer in plethron_bank */
-    double low, high; /* allowed values, inclusive; high may be infinite */
+    size_t offset;        /* of the pointer in plethron_bank */
+    size_t option_offset; /* of the field of plethron_bank_options, or BANK_NO_OPTION: a result */
+    double otherwise;     /* the value that was not given */
+    double low, high;     /* allowed values, inclusive; high may be infinite */
     bool nan_allowed;
 } bank_array;
 
-enum { BANK_N_ARRAYS = 13 };
+#define BANK_NO_OPTION SIZE_MAX
+enum { BANK_N_ARRAYS = 36 };
 extern const bank_array bank_arrays[BANK_N_ARRAYS];
+
+enum { BANK_CHECK_EVERY = 10 /* the default */ };
+
+/* Every unit gets the value that stands for "not given". */
+void bank_array_reset(plethron_bank *bank, const bank_array *array);
 
 /* The array's memory: float [n_units] or int64_t [n_units]. */
 void *bank_array_memory(const plethron_bank *bank, const bank_array *array);

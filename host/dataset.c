@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t dataset_n_ranges(const plethron_dataset *dataset) {
+    return dataset->n_entities ? dataset->n_entities : 1;
+}
+
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats) {
     const size_t padding = (size_t)DATASET_ROW_PADDING * DATASET_TILE;
     size_t rounded = (n_rows + DATASET_TILE - 1) / DATASET_TILE * DATASET_TILE, n;
@@ -12,28 +16,28 @@ bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats) {
     return true;
 }
 
-void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, const double *mean, const double *deviation,
-                        float *tiles) {
+void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, float *tiles) {
     const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
+#pragma omp parallel for if (n_rows * n_features > 1 << 16)
     for (size_t tile = 0; tile < n_tiles; tile++) {
         float *to = tiles + tile * n_features * DATASET_TILE;
         for (size_t lane = 0; lane < DATASET_TILE; lane++) {
             const size_t i = tile * DATASET_TILE + lane;
-            for (size_t k = 0; k < n_features; k++) {
-                float x = i < n_rows ? X[i * n_features + k] : 0.0f;
-                if (mean && i < n_rows) x = (float)(((double)x - mean[k]) / deviation[k]);
-                to[k * DATASET_TILE + lane] = x;
-            }
+            for (size_t k = 0; k < n_features; k++)
+                to[k * DATASET_TILE + lane] = i < n_rows ? X[i * n_features + k] : 0.0f;
         }
     }
 }
 
-static plethron_status check_finite(const float *values, size_t n_rows, size_t n_columns, const char *name,
-                                    plethron_error *err) {
+/* ---- Checks ------------------------------------------------------------------------------------------------------ */
+
+static plethron_status check_values(const float *values, size_t n_rows, size_t n_columns, const char *name,
+                                    bool nan_allowed, plethron_error *err) {
     for (size_t i = 0; i < n_rows * n_columns; i++)
-        if (!isfinite(values[i]))
-            return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s[%zu, %zu] is %g: a finite number was expected", name,
-                             i / n_columns, i % n_columns, (double)values[i]);
+        if (!isfinite(values[i]) && !(nan_allowed && isnan(values[i])))
+            return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s[%zu, %zu] is %g: a finite number was expected%s", name,
+                             i / n_columns, i % n_columns, (double)values[i],
+                             nan_allowed ? ", or NaN for a missing target" : "");
     return PLETHRON_OK;
 }
 
@@ -55,114 +59,190 @@ static plethron_status check_sizes(const float *X, size_t n_samples, size_t n_fe
     return PLETHRON_OK;
 }
 
-/* Mean and deviation of each feature, in double, by two passes: the second pass works on small differences. */
-static plethron_status find_moments(plethron_dataset *dataset, const float *X, plethron_error *err) {
+static plethron_status check_weights(const plethron_dataset_options *options, size_t n_samples, plethron_error *err) {
+    const size_t n_columns = options->n_weight_columns;
+    if ((n_columns > 0) != (options->sample_weights != NULL) || n_columns > DATASET_MAX_COUNT)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT,
+                         "sample_weights must be given when n_weight_columns (%zu) is not 0, and only then", n_columns);
+    for (size_t i = 0; i < n_samples * n_columns; i++)
+        if (!(options->sample_weights[i] >= 0.0f) || isinf(options->sample_weights[i]))
+            return error_set(err, PLETHRON_ERROR_ARGUMENT,
+                             "sample_weights[%zu, %zu] is %g: a finite number, 0 or more, was expected", i / n_columns,
+                             i % n_columns, (double)options->sample_weights[i]);
+    return PLETHRON_OK;
+}
+
+static plethron_status check_folds(const plethron_dataset_options *options, size_t n_samples, plethron_error *err) {
+    for (size_t i = 0; options->folds && i < n_samples; i++)
+        if (options->folds[i] >= DATASET_MAX_FOLDS)
+            return error_set(err, PLETHRON_ERROR_ARGUMENT, "folds[%zu] is %d: 0 to %d is allowed", i, options->folds[i],
+                             DATASET_MAX_FOLDS - 1);
+    return PLETHRON_OK;
+}
+
+static plethron_status check_entities(const plethron_dataset_options *options, size_t n_samples, plethron_error *err) {
+    const size_t n = options->n_entities;
+    const int64_t *offsets = options->entity_offsets;
+    if ((n > 0) != (offsets != NULL) || n > DATASET_MAX_COUNT)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT,
+                         "entity_offsets must be given when n_entities (%zu) is not 0, and only then", n);
+    if (n == 0) return PLETHRON_OK;
+    if (offsets[0] != 0 || (uint64_t)offsets[n] != n_samples)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT,
+                         "entity_offsets go from %lld to %lld: from 0 to n_samples (%zu) was expected",
+                         (long long)offsets[0], (long long)offsets[n], n_samples);
+    for (size_t e = 0; e < n; e++)
+        if (offsets[e + 1] < offsets[e])
+            return error_set(err, PLETHRON_ERROR_ARGUMENT, "entity_offsets[%zu] is %lld after %lld: it may not fall",
+                             e + 1, (long long)offsets[e + 1], (long long)offsets[e]);
+    return PLETHRON_OK;
+}
+
+/* ---- Placing rows ------------------------------------------------------------------------------------------------ */
+
+static plethron_status place_rows(plethron_dataset *dataset, const plethron_dataset_options *options,
+                                  plethron_error *err) {
     plethron_status status;
-    const size_t n = dataset->n_samples, n_features = dataset->n_features;
-    void *mean = NULL, *deviation = NULL;
-    TRY(memory_allocate(n_features, sizeof(double), "the features' means", &mean, err));
-    dataset->mean = mean;
-    TRY(memory_allocate(n_features, sizeof(double), "the features' deviations", &deviation, err));
-    dataset->deviation = deviation;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < n_features; k++) dataset->mean[k] += (double)X[i * n_features + k];
-    for (size_t k = 0; k < n_features; k++) dataset->mean[k] /= (double)n;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < n_features; k++) {
-            double d = (double)X[i * n_features + k] - dataset->mean[k];
-            dataset->deviation[k] += d * d;
-        }
-    for (size_t k = 0; k < n_features; k++) {
-        double deviation_k = sqrt(dataset->deviation[k] / (double)n);
-        /* A constant feature keeps a rounding error of its mean at most. */
-        bool constant = deviation_k <= 1e-12 * fabs(dataset->mean[k]);
-        dataset->deviation[k] = constant || deviation_k == 0.0 ? 1.0 : deviation_k;
+    void *memory = NULL;
+    dataset->n_entities = options->n_entities;
+    TRY(memory_allocate(dataset_n_ranges(dataset), sizeof *dataset->ranges, "the rows of entities", &memory, err));
+    dataset->ranges = memory;
+    dataset->ranges[0].n_rows = dataset->n_samples;
+    for (size_t e = 0; e < dataset_n_ranges(dataset); e++) {
+        struct dataset_range *range = &dataset->ranges[e];
+        if (options->n_entities) range->n_rows = (size_t)(options->entity_offsets[e + 1] - options->entity_offsets[e]);
+        range->first_tile = dataset->n_tiles;
+        dataset->n_tiles += (range->n_rows + DATASET_TILE - 1) / DATASET_TILE;
     }
+    dataset->y_stride = dataset->n_tiles * DATASET_TILE;
+    dataset->n_blocks = (dataset->y_stride + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+    if (dataset->y_stride > DATASET_MAX_COUNT)
+        status =
+            error_set(err, PLETHRON_ERROR_ARGUMENT,
+                      "%zu samples of %zu entities, each in whole tiles of %d rows, take %zu places: %d are allowed",
+                      dataset->n_samples, dataset->n_entities, DATASET_TILE, dataset->y_stride, DATASET_MAX_COUNT);
 out:
     return status;
 }
 
-static bool all_codes(const float *values, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (values[i] < 0.0f || values[i] >= DATASET_MAX_CLASSES || values[i] != floorf(values[i])) return false;
-    return true;
-}
-
-static plethron_status summarise_target(struct target_summary *summary, const float *values, size_t n,
-                                        plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    void *counts = NULL;
-    summary->min = summary->max = values[0];
-    for (size_t i = 1; i < n; i++) {
-        summary->min = fminf(summary->min, values[i]);
-        summary->max = fmaxf(summary->max, values[i]);
-    }
-    if (!all_codes(values, n)) return PLETHRON_OK;
-    summary->n_codes = (size_t)summary->max + 1;
-    TRY(memory_allocate(summary->n_codes, sizeof(uint32_t), "the counts of classes", &counts, err));
-    summary->class_counts = counts;
-    for (size_t i = 0; i < n; i++) summary->class_counts[(size_t)values[i]]++;
-out:
-    return status;
-}
-
-bool dataset_one_class(const plethron_dataset *dataset, size_t target, int64_t positive_class) {
-    const struct target_summary *summary = &dataset->targets[target];
-    if (positive_class < 0) return summary->min == summary->max && (summary->min == 0.0f || summary->min == 1.0f);
-    if (!summary->class_counts) return false;
-    if ((uint64_t)positive_class >= summary->n_codes) return true;
-    uint32_t count = summary->class_counts[positive_class];
-    return count == 0 || count == dataset->n_samples;
-}
-
-/* Puts host memory where the strategies read it: uploaded, or kept as it is on the host device. */
-static plethron_status place(plethron_dataset *dataset, float **memory, size_t n_floats, const char *what,
-                             device_buffer **buffer, float **on_host, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    if (device_is_host(dataset->device)) {
-        *on_host = *memory;
-        *memory = NULL;
-        return status;
-    }
-    TRY(device_buffer_create(dataset->device, n_floats * sizeof(float), what, buffer, err));
-    TRY(device_buffer_upload(*buffer, 0, n_floats * sizeof(float), *memory, err));
+static plethron_status upload_new(plethron_dataset *dataset, const void *memory, size_t bytes, const char *what,
+                                  device_buffer **out, plethron_error *err) {
+    plethron_status status;
+    TRY(device_buffer_create(dataset->device, bytes, what, out, err));
+    TRY(device_buffer_upload(*out, 0, bytes, memory, err));
 out:
     return status;
 }
 
 static plethron_status place_features(plethron_dataset *dataset, const float *X, plethron_error *err) {
     plethron_status status;
-    void *memory = NULL;
-    float *tiles = NULL;
-    size_t n_floats = 0;
-    dataset_tiles_size(dataset->n_samples, dataset->n_features, &n_floats);
-    TRY(memory_allocate(n_floats, sizeof(float), "the features in tiles", &memory, err));
-    tiles = memory;
-    dataset_pack_tiles(X, dataset->n_samples, dataset->n_features, dataset->mean, dataset->deviation, tiles);
-    TRY(place(dataset, &tiles, n_floats, "the features on the device", &dataset->X, &dataset->X_host, err));
+    void *tiles = NULL;
+    size_t n_floats = 0, first_row = 0;
+    if (!dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats))
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%zu samples of %zu features are more than can be addressed",
+                         dataset->n_samples, dataset->n_features);
+    TRY(memory_allocate(n_floats, sizeof(float), "the features in tiles", &tiles, err));
+    for (size_t e = 0; e < dataset_n_ranges(dataset); e++) {
+        const struct dataset_range *range = &dataset->ranges[e];
+        dataset_pack_tiles(X + first_row * dataset->n_features, range->n_rows, dataset->n_features,
+                           (float *)tiles + range->first_tile * dataset->n_features * DATASET_TILE);
+        first_row += range->n_rows;
+    }
+    TRY(upload_new(dataset, tiles, n_floats * sizeof(float), "the features on the device", &dataset->X, err));
 out:
     free(tiles);
     return status;
 }
 
-static plethron_status place_targets(plethron_dataset *dataset, const float *Y, plethron_error *err) {
-    plethron_status status;
-    void *memory = NULL, *summaries = NULL;
-    float *columns = NULL;
-    const size_t n_targets = dataset->n_targets;
-    TRY(memory_allocate(n_targets, sizeof *dataset->targets, "the summaries of targets", &summaries, err));
-    dataset->targets = summaries;
-    TRY(memory_allocate(n_targets * dataset->y_stride, sizeof(float), "the targets in columns", &memory, err));
-    columns = memory;
-    for (size_t t = 0; t < n_targets; t++) {
-        float *column = columns + t * dataset->y_stride;
-        for (size_t i = 0; i < dataset->n_samples; i++) column[i] = Y[i * n_targets + t];
-        TRY(summarise_target(&dataset->targets[t], column, dataset->n_samples, err));
+/* Columns [n_columns, y_stride] of a matrix with a value a row, n_columns of them a row; `empty` between entities. */
+static void pack_columns(const plethron_dataset *dataset, const float *values, size_t n_columns, float empty,
+                         float *to) {
+    for (size_t c = 0; c < n_columns; c++) {
+        const float *from = values + c;
+        float *column = to + c * dataset->y_stride;
+        for (size_t place = 0; place < dataset->y_stride; place++) column[place] = empty;
+        for (size_t e = 0; e < dataset_n_ranges(dataset); e++) {
+            const struct dataset_range *range = &dataset->ranges[e];
+            for (size_t i = 0; i < range->n_rows; i++, from += n_columns)
+                column[range->first_tile * DATASET_TILE + i] = *from;
+        }
     }
-    TRY(place(dataset, &columns, n_targets * dataset->y_stride, "the targets on the device", &dataset->Y,
-              &dataset->Y_host, err));
+}
+
+static plethron_status place_columns(plethron_dataset *dataset, const float *values, size_t n_columns, const char *what,
+                                     device_buffer **out, plethron_error *err) {
+    plethron_status status;
+    void *columns = NULL;
+    TRY(memory_allocate(n_columns * dataset->y_stride, sizeof(float), what, &columns, err));
+    pack_columns(dataset, values, n_columns, 0.0f, columns);
+    TRY(upload_new(dataset, columns, n_columns * dataset->y_stride * sizeof(float), what, out, err));
 out:
     free(columns);
+    return status;
+}
+
+static plethron_status place_folds(plethron_dataset *dataset, const uint8_t *folds, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    TRY(memory_allocate(dataset->y_stride, 1, "the folds", &memory, err));
+    uint8_t *bytes = memory;
+    for (size_t e = 0, row = 0; e < dataset_n_ranges(dataset); e++) {
+        const struct dataset_range *range = &dataset->ranges[e];
+        memcpy(bytes + range->first_tile * DATASET_TILE, folds + row, range->n_rows);
+        row += range->n_rows;
+    }
+    for (size_t i = 0; i < dataset->n_samples; i++)
+        if (folds[i] >= dataset->n_folds) dataset->n_folds = (size_t)folds[i] + 1;
+    TRY(upload_new(dataset, bytes, dataset->y_stride, "the folds on the device", &dataset->folds, err));
+out:
+    free(memory);
+    return status;
+}
+
+/* ---- Targets ----------------------------------------------------------------------------------------------------- */
+
+static struct target_summary summarise_target(const float *Y, size_t n_samples, size_t n_targets, size_t target) {
+    struct target_summary summary = {.min = NAN, .max = NAN, .is_codes = true};
+    for (size_t i = 0; i < n_samples; i++) {
+        const float y = Y[i * n_targets + target];
+        if (isnan(y)) {
+            summary.has_missing = true;
+            continue;
+        }
+        summary.min = fminf(summary.min, y); /* of a number and NaN: the number */
+        summary.max = fmaxf(summary.max, y);
+        if (y < 0.0f || y >= DATASET_MAX_CLASSES || y != floorf(y)) summary.is_codes = false;
+    }
+    return summary;
+}
+
+static plethron_status place_targets(plethron_dataset *dataset, const float *Y, plethron_error *err) {
+    plethron_status status;
+    void *summaries = NULL;
+    TRY(memory_allocate(dataset->n_targets, sizeof *dataset->targets, "the summaries of targets", &summaries, err));
+    dataset->targets = summaries;
+    for (size_t t = 0; t < dataset->n_targets; t++)
+        dataset->targets[t] = summarise_target(Y, dataset->n_samples, dataset->n_targets, t);
+    TRY(place_columns(dataset, Y, dataset->n_targets, "the targets on the device", &dataset->Y, err));
+out:
+    return status;
+}
+
+/* ---- Making ------------------------------------------------------------------------------------------------------ */
+
+static plethron_status fill(plethron_dataset *dataset, const float *X, const float *Y,
+                            const plethron_dataset_options *options, plethron_error *err) {
+    plethron_status status;
+    TRY(place_rows(dataset, options, err));
+    TRY(place_features(dataset, X, err));
+    if (options->standardize) TRY(dataset_standardize(dataset, err));
+    if (dataset->n_targets > 0) TRY(place_targets(dataset, Y, err));
+    dataset->n_weight_columns = options->n_weight_columns;
+    if (options->n_weight_columns > 0)
+        TRY(place_columns(dataset, options->sample_weights, options->n_weight_columns, "the sample weights",
+                          &dataset->weights, err));
+    if (options->folds) TRY(place_folds(dataset, options->folds, err));
+out:
     return status;
 }
 
@@ -172,14 +252,17 @@ plethron_status plethron_dataset_create(plethron_device *device, const float *X,
     plethron_status status;
     void *memory = NULL;
     plethron_dataset *dataset = NULL;
-    plethron_dataset_options chosen = {sizeof chosen, false};
+    plethron_dataset_options chosen = {.struct_size = sizeof chosen};
     if (options) {
         TRY(error_check_struct(options->struct_size, sizeof chosen, "plethron_dataset_options", err));
         memcpy(&chosen, options, options->struct_size);
     }
     TRY(check_sizes(X, n_samples, n_features, Y, n_targets, err));
-    TRY(check_finite(X, n_samples, n_features, "X", err));
-    TRY(check_finite(Y, n_samples, n_targets, "Y", err));
+    TRY(check_values(X, n_samples, n_features, "X", false, err));
+    TRY(check_values(Y, n_samples, n_targets, "Y", true, err));
+    TRY(check_weights(&chosen, n_samples, err));
+    TRY(check_folds(&chosen, n_samples, err));
+    TRY(check_entities(&chosen, n_samples, err));
     TRY(device_check_process(device, err));
     TRY(memory_allocate(1, sizeof *dataset, "a data set", &memory, err));
     dataset = memory;
@@ -187,12 +270,7 @@ plethron_status plethron_dataset_create(plethron_device *device, const float *X,
     dataset->n_samples = n_samples;
     dataset->n_features = n_features;
     dataset->n_targets = n_targets;
-    dataset->n_tiles = (n_samples + DATASET_TILE - 1) / DATASET_TILE;
-    dataset->n_blocks = (n_samples + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
-    dataset->y_stride = dataset->n_tiles * DATASET_TILE;
-    if (chosen.standardize) TRY(find_moments(dataset, X, err));
-    TRY(place_features(dataset, X, err));
-    if (n_targets > 0) TRY(place_targets(dataset, Y, err));
+    TRY(fill(dataset, X, Y, &chosen, err));
     *out = dataset;
     dataset = NULL;
 out:
@@ -204,11 +282,11 @@ void plethron_dataset_close(plethron_dataset *dataset) {
     if (!dataset) return;
     device_buffer_close(dataset->X);
     device_buffer_close(dataset->Y);
-    free(dataset->X_host);
-    free(dataset->Y_host);
+    device_buffer_close(dataset->weights);
+    device_buffer_close(dataset->folds);
+    free(dataset->ranges);
     free(dataset->mean);
     free(dataset->deviation);
-    for (size_t t = 0; dataset->targets && t < dataset->n_targets; t++) free(dataset->targets[t].class_counts);
     free(dataset->targets);
     free(dataset);
 }

@@ -1,4 +1,4 @@
-/* The data set: X in tiles and Y, on a device or in host memory. */
+/* The data set: X in tiles, targets, row weights and folds, on its device. */
 #ifndef PLETHRON_DATASET_H
 #define PLETHRON_DATASET_H
 
@@ -9,9 +9,12 @@ enum {
     DATASET_BLOCK_ROWS = 256,    /* samples of a summation block: part of the bit contract, never tuned */
     DATASET_ROW_PADDING = 64,    /* the most rows of a kernel's tile (ROWS in tile.cl); divides no block */
     DATASET_MAX_COUNT = 1 << 30, /* samples, features or units: kernels count in int */
-    DATASET_MAX_CLASSES = 65535
+    DATASET_MAX_CLASSES = 65535,
+    DATASET_MAX_FOLDS = 255 /* a fold's number is a byte */
 };
 
+/* A row's *place* is its position in X's tiles and in everything that has a value a row: its number, or, where rows
+ * belong to entities, further on, because each entity begins with a tile of its own. */
 struct plethron_dataset {
     plethron_device *device;
     size_t n_samples;
@@ -19,29 +22,36 @@ struct plethron_dataset {
     size_t n_targets;
     size_t n_tiles;
     size_t n_blocks;
-    size_t y_stride;  /* floats from one target's values to the next's in Y */
-    device_buffer *X; /* [n_tiles, n_features, DATASET_TILE] and padding; NULL on the host */
-    device_buffer *Y; /* [n_targets, y_stride]; NULL on the host, or without targets */
-    float *X_host;    /* the same on the host, else NULL */
-    float *Y_host;
-    double *mean;      /* [n_features], NULL when not standardised */
-    double *deviation; /* [n_features], 1 for a constant feature */
+    size_t y_stride;        /* places: n_tiles * DATASET_TILE */
+    device_buffer *X;       /* [n_tiles, n_features, DATASET_TILE] and padding */
+    device_buffer *Y;       /* [n_targets, y_stride], NULL without targets; may hold NaN: missing */
+    device_buffer *weights; /* [n_weight_columns, y_stride], or NULL */
+    device_buffer *folds;   /* bytes [y_stride], or NULL */
+    size_t n_weight_columns;
+    size_t n_folds;    /* 0 without folds */
+    size_t n_entities; /* 0: the rows are those of every unit */
+    struct dataset_range {
+        size_t first_tile;
+        size_t n_rows;
+    } * ranges;        /* [n_entities], or one of all rows */
+    double *mean;      /* [n_ranges, n_features], NULL when not standardised */
+    double *deviation; /* [n_ranges, n_features], 1 for a constant feature */
     struct target_summary {
-        float min, max;
-        uint32_t *class_counts; /* rows of each class code, NULL unless all values are codes */
-        size_t n_codes;
+        float min, max; /* of the values that are not missing; NaN when all are */
+        bool is_codes;  /* all of them are class codes */
+        bool has_missing;
     } * targets; /* [n_targets] */
 };
+
+size_t dataset_n_ranges(const plethron_dataset *dataset);
 
 /* Floats that `n_rows` rows of X take in tiles, with the padding that kernels may read behind them. */
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats);
 
-/* Lays rows of X [n_rows, n_features] out in tiles [.., n_features, DATASET_TILE], the last tile padded with zeros.
- * With mean and deviation (both or none), x becomes (x - mean) / deviation. */
-void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, const double *mean, const double *deviation,
-                        float *tiles);
+/* Lays rows of X [n_rows, n_features] out in tiles [.., n_features, DATASET_TILE], the last tile padded with zeros. */
+void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, float *tiles);
 
-/* True when a unit that learns this target (against the rest, if positive_class >= 0) sees only zeros or only ones. */
-bool dataset_one_class(const plethron_dataset *dataset, size_t target, int64_t positive_class);
+/* Standardises the features on the device (dataset_standardize.c). */
+plethron_status dataset_standardize(plethron_dataset *dataset, plethron_error *err);
 
 #endif

@@ -200,10 +200,12 @@ plethron_status device_check_process(const plethron_device *device, plethron_err
 }
 
 plethron_status device_flush(plethron_device *device, plethron_error *err) {
+    if (device_is_host(device)) return PLETHRON_OK;
     return device_status(clFlush(device->queue), "handing work to the device (clFlush)", err);
 }
 
 plethron_status device_finish(plethron_device *device, plethron_error *err) {
+    if (device_is_host(device)) return PLETHRON_OK;
     return device_status(clFinish(device->queue), "waiting for the device (clFinish)", err);
 }
 
@@ -212,7 +214,10 @@ plethron_status device_finish(plethron_device *device, plethron_error *err) {
 static const cl_uint guard_pattern = 0x7FC0DEADu; /* a NaN that no computation makes */
 
 void device_guard_buffers(plethron_device *device, size_t margin_bytes) {
-    size_t alignment = device->buffer_alignment_bytes > 4 ? device->buffer_alignment_bytes : 4;
+    enum { HOST_ALIGNMENT = 64 };
+    const size_t alignment = device_is_host(device)               ? HOST_ALIGNMENT
+                             : device->buffer_alignment_bytes > 4 ? device->buffer_alignment_bytes
+                                                                  : 4;
     device->guard_bytes = (margin_bytes + alignment - 1) / alignment * alignment;
 }
 
@@ -220,14 +225,37 @@ size_t device_guard_violations(const plethron_device *device) {
     return device->guard_violations;
 }
 
-/* Reads a margin back and counts a violation when a word of it has changed. */
+/* Copies a margin's words; false when that fails. */
+static bool read_margin(const device_buffer *buffer, size_t offset_bytes, cl_uint *words) {
+    if (buffer->on_host) {
+        memcpy(words, buffer->on_host - buffer->margin_bytes + offset_bytes, buffer->margin_bytes);
+        return true;
+    }
+    return clEnqueueReadBuffer(buffer->device->queue, buffer->guarded, CL_TRUE, offset_bytes, buffer->margin_bytes,
+                               words, 0, NULL, NULL) == CL_SUCCESS;
+}
+
+/* Counts a violation when a word of the margin has changed. */
 static void check_margin(device_buffer *buffer, size_t offset_bytes) {
     cl_uint *words = malloc(buffer->margin_bytes);
-    bool intact = words && clEnqueueReadBuffer(buffer->device->queue, buffer->guarded, CL_TRUE, offset_bytes,
-                                               buffer->margin_bytes, words, 0, NULL, NULL) == CL_SUCCESS;
+    bool intact = words && read_margin(buffer, offset_bytes, words);
     for (size_t i = 0; intact && i < buffer->margin_bytes / sizeof *words; i++) intact = words[i] == guard_pattern;
     if (!intact) buffer->device->guard_violations++;
     free(words);
+}
+
+static plethron_status create_on_host(device_buffer *buffer, const char *what, plethron_error *err) {
+    void *memory = NULL;
+    const size_t margin = buffer->device->guard_bytes;
+    plethron_status status = memory_allocate(1, buffer->bytes + 2 * margin, what, &memory, err);
+    if (status != PLETHRON_OK) return status;
+    buffer->margin_bytes = margin;
+    buffer->on_host = (char *)memory + margin;
+    for (size_t at = 0; at < margin; at += sizeof guard_pattern) {
+        memcpy(buffer->on_host - margin + at, &guard_pattern, sizeof guard_pattern);
+        memcpy(buffer->on_host + buffer->bytes + at, &guard_pattern, sizeof guard_pattern);
+    }
+    return PLETHRON_OK;
 }
 
 static plethron_status create_guarded(device_buffer *buffer, size_t bytes, plethron_error *err) {
@@ -254,14 +282,16 @@ plethron_status device_buffer_create(plethron_device *device, size_t bytes, cons
     void *memory = NULL;
     device_buffer *buffer = NULL;
     cl_int code = CL_SUCCESS;
-    if (bytes > device->info.max_alloc_bytes)
+    if (!device_is_host(device) && bytes > device->info.max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY, "%s needs %zu bytes; %s allows %llu in one buffer", what, bytes,
                          device->info.name, (unsigned long long)device->info.max_alloc_bytes);
     TRY(memory_allocate(1, sizeof *buffer, what, &memory, err));
     buffer = memory;
     buffer->device = device;
     buffer->bytes = bytes;
-    if (device->guard_bytes) {
+    if (device_is_host(device)) {
+        TRY(create_on_host(buffer, what, err));
+    } else if (device->guard_bytes) {
         TRY(create_guarded(buffer, bytes, err));
     } else {
         buffer->memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
@@ -282,12 +312,21 @@ void device_buffer_close(device_buffer *buffer) {
     }
     if (buffer->memory) clReleaseMemObject(buffer->memory);
     if (buffer->guarded) clReleaseMemObject(buffer->guarded);
+    if (buffer->on_host) free(buffer->on_host - buffer->margin_bytes);
     free(buffer);
+}
+
+void *device_buffer_on_host(const device_buffer *buffer) {
+    return buffer->on_host;
 }
 
 plethron_status device_buffer_upload(device_buffer *buffer, size_t offset_bytes, size_t bytes, const void *data,
                                      plethron_error *err) {
     plethron_device *device = buffer->device;
+    if (buffer->on_host) {
+        memcpy(buffer->on_host + offset_bytes, data, bytes);
+        return PLETHRON_OK;
+    }
     device->counters.uploads++;
     device->counters.upload_bytes += bytes;
     return device_status(
@@ -298,6 +337,10 @@ plethron_status device_buffer_upload(device_buffer *buffer, size_t offset_bytes,
 plethron_status device_buffer_download(device_buffer *buffer, size_t offset_bytes, size_t bytes, void *data,
                                        plethron_error *err) {
     plethron_device *device = buffer->device;
+    if (buffer->on_host) {
+        memcpy(data, buffer->on_host + offset_bytes, bytes);
+        return PLETHRON_OK;
+    }
     device->counters.downloads++;
     device->counters.download_bytes += bytes;
     return device_status(
@@ -307,6 +350,10 @@ plethron_status device_buffer_download(device_buffer *buffer, size_t offset_byte
 
 plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err) {
     const cl_uint zero = 0;
+    if (buffer->on_host) {
+        memset(buffer->on_host, 0, buffer->bytes);
+        return PLETHRON_OK;
+    }
     return device_status(
         clEnqueueFillBuffer(buffer->device->queue, buffer->memory, &zero, sizeof zero, 0, buffer->bytes, 0, NULL, NULL),
         "clearing a buffer (clEnqueueFillBuffer)", err);

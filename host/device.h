@@ -7,7 +7,7 @@
 
 typedef struct device_buffer device_buffer;
 
-/* True for the host, which has no buffers and no kernels: a strategy works on host memory there. */
+/* True for the host: its buffers are plain memory, its kernels are compiled as C (host_kernels.h). */
 bool device_is_host(const plethron_device *device);
 
 /* Fails in a process that was forked after the device was opened: OpenCL would hang there. */
@@ -25,6 +25,8 @@ bool device_divides_exactly(const plethron_device *device);
 plethron_status device_buffer_create(plethron_device *device, size_t bytes, const char *what, device_buffer **out,
                                      plethron_error *err);
 void device_buffer_close(device_buffer *buffer);
+/* On the host the buffer's memory, borrowed; NULL elsewhere. */
+void *device_buffer_on_host(const device_buffer *buffer);
 /* Upload and download wait until done. */
 plethron_status device_buffer_upload(device_buffer *buffer, size_t offset_bytes, size_t bytes, const void *data,
                                      plethron_error *err);

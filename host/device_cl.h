@@ -26,8 +26,9 @@ struct plethron_device {
 
 struct device_buffer {
     plethron_device *device;
-    cl_mem memory;  /* what kernels see */
+    cl_mem memory;  /* what kernels see; NULL on the host */
     cl_mem guarded; /* with its margins; NULL without a guard */
+    char *on_host;  /* what kernels see on the host, between margins */
     size_t bytes;
     size_t margin_bytes;
 };

@@ -6,6 +6,8 @@
 #include "opencl_c.h"
 
 #include "arithmetic.cl"
+#include "unit.cl"
+
 #include "row.cl"
 
 #ifndef HOST_LOOPS
@@ -63,23 +65,34 @@ static void forward(const host_block *block, int activate, float *P) {
         for (size_t e = 0; e < n; e++) P[e] = sigmoid(P[e]);
 }
 
-/* y of one row for each unit of the chunk. */
-static inline void row_targets(const host_block *block, int row, int n_units, float y[MAX_UNITS]) {
-    for (int u = 0; u < n_units; u++)
-        y[u] = row_target(block->Y[(size_t)block->target[u] * block->y_stride + (size_t)row], block->positive_class[u]);
-}
-
 /* ---- Gradient ---------------------------------------------------------------------------------------------------- */
 
 /* P becomes R; the bias's sum starts at 0 and adds the rows ascending. */
-static void delta(const host_block *block, float *P, float *bias_sum) {
+static inline __attribute__((always_inline)) void delta_rows(const host_block *block, const int uses, float *P,
+                                                             float *bias_sum) {
+    const host_rows *rows = block->rows;
+    const row_sources from = {rows->targets, rows->weights,  rows->folds,    rows->counts, rows->order,
+                              rows->units,   rows->y_stride, rows->u_stride, uses};
     const int n_units = block->n_vectors * HOST_LANES;
     memset(bias_sum, 0, (size_t)n_units * sizeof *bias_sum);
-    for (int row = 0; row < block->n_rows; row++) {
-        float y[MAX_UNITS], *p = P + (size_t)row * (size_t)n_units;
-        row_targets(block, row, n_units, y);
-        for (int u = 0; u < n_units; u++) p[u] = row_delta(p[u], y[u], block->loss[u], block->losses);
+    for (int i = 0; i < block->n_rows; i++) {
+        float *p = P + (size_t)i * (size_t)n_units;
+        for (int u = 0; u < n_units; u++) {
+            const row_units units = row_units_load(&from, block->first_unit + u);
+            const row_view row = row_load(&from, &units, block->first_row + i);
+            p[u] = row_delta(p[u], row.y, row_full_weight(&from, &units, &row), units.loss, uses);
+        }
         for (int u = 0; u < n_units; u++) bias_sum[u] += p[u];
+    }
+}
+
+/* The same text with `uses` a constant in the usual cases, which the compiler then turns into vector code. */
+static void delta(const host_block *block, float *P, float *bias_sum) {
+    switch (block->rows->uses) {
+    case 0: delta_rows(block, 0, P, bias_sum); break;
+    case USE_MSE: delta_rows(block, USE_MSE, P, bias_sum); break;
+    case USE_FOLDS: delta_rows(block, USE_FOLDS, P, bias_sum); break;
+    default: delta_rows(block, block->rows->uses, P, bias_sum); break;
     }
 }
 
@@ -112,46 +125,8 @@ static void add(float *total, const float *part, size_t n) {
     for (size_t e = 0; e < n; e++) total[e] += part[e];
 }
 
-/* ---- Update and measures ----------------------------------------------------------------------------------------- */
-
-static void update(const host_update *step, const float *sums) {
-    const int n_units = step->n_vectors * HOST_LANES;
-    for (int row = 0; row <= step->n_features; row++) {
-        float *w = step->weights + (size_t)row * step->weights_stride;
-        const float *sum = sums + (size_t)row * (size_t)n_units;
-        const int is_bias = row == step->n_features;
-        for (int u = 0; u < n_units; u++) {
-            float slope = sum[u] * step->scale[u];
-            if (!is_bias) slope = fma(step->l2[u], w[u], slope);
-            const float moved = fma(-step->learning_rate[u], slope, w[u]);
-            w[u] = step->epoch < step->epochs[u] ? moved : w[u];
-        }
-    }
-}
-
-static void measure(const host_block *block, float *Z, float *loss, float *error, int32_t *correct) {
-    const int n_units = block->n_vectors * HOST_LANES;
-    forward(block, 0, Z);
-    memset(loss, 0, (size_t)n_units * sizeof *loss);
-    memset(error, 0, (size_t)n_units * sizeof *error);
-    memset(correct, 0, (size_t)n_units * sizeof *correct);
-    for (int row = 0; row < block->n_rows; row++) {
-        float y[MAX_UNITS];
-        const float *z = Z + (size_t)row * (size_t)n_units;
-        row_targets(block, row, n_units, y);
-        for (int u = 0; u < n_units; u++) {
-            const float p = sigmoid(z[u]);
-            loss[u] += row_loss(z[u], p, y[u], block->loss[u]);
-            error[u] += p - y[u];
-            correct[u] += row_correct(p, y[u]);
-        }
-    }
-}
-
 const host_loops HOST_LOOPS = {
     .forward = forward,
     .gradient = gradient,
-    .measure = measure,
     .add = add,
-    .update = update,
 };

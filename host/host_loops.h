@@ -15,31 +15,28 @@ enum {
  * stride of n_vectors x HOST_LANES; matrices of the bank are given at the chunk's first unit. */
 typedef struct host_block {
     const float *tiles; /* X [n_tiles, n_features, TILE] at the first row, padded (dataset.h) */
-    const float *Y;     /* [n_targets, y_stride] at the first row */
-    size_t y_stride;
     int n_rows;
     int n_features;
     int n_vectors;
     const float *weights; /* [n_features + 1, weights_stride], bias last */
     size_t weights_stride;
-    const float *positive_class; /* values a unit of the chunk */
-    const int32_t *loss;
-    const int32_t *target;
-    int losses;
+    const struct host_rows *rows; /* for gradients */
+    int first_row;                /* place of the first row */
+    int first_unit;
 } host_block;
 
-/* What an update needs, at the chunk's first unit. */
-typedef struct host_update {
-    float *weights; /* [n_features + 1, weights_stride] */
-    size_t weights_stride;
-    int n_features;
-    int n_vectors;
-    const float *scale;
-    const float *learning_rate;
-    const float *l2;
-    const int32_t *epochs;
-    int32_t epoch;
-} host_update;
+/* What rows hold besides X: the fields of row_sources in row.cl. */
+typedef struct host_rows {
+    const float *targets;
+    const float *weights;
+    const unsigned char *folds;
+    const unsigned char *counts;
+    const int *order;
+    const float *units;
+    size_t y_stride;
+    int u_stride;
+    int uses;
+} host_rows;
 
 typedef struct host_loops {
     /* P = sigmoid(X W + b), or X W + b itself: [n_rows rounded up to TILE, chunk]. */
@@ -47,13 +44,12 @@ typedef struct host_loops {
     /* The block's gradient sums [n_features + 1, chunk], bias last; `R` is room for [n_rows rounded up to TILE, chunk].
      */
     void (*gradient)(const host_block *block, float *R, float *sums);
-    /* The block's measures, [chunk] each; `Z` is room as `R` above. */
-    void (*measure)(const host_block *block, float *Z, float *loss, float *error, int32_t *correct);
     /* total += part, [n]. */
     void (*add)(float *total, const float *part, size_t n);
-    /* One step with the gradient sums [n_features + 1, chunk]. */
-    void (*update)(const host_update *update, const float *sums);
 } host_loops;
+
+/* The variant for this processor. */
+const host_loops *host_loops_best(void);
 
 #ifdef PLETHRON_X86_VARIANTS
 extern const host_loops host_loops_avx512, host_loops_avx2;

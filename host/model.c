@@ -4,16 +4,23 @@
 #include "io/json_text.h"
 #include "io/safetensors.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char format_name[] = "plethron";
 static const char format_version[] = "1";
 
-/* The names behind the codes of the tensors `loss` and `state`, by code. */
+/* The names behind the codes of the tensors `loss`, `state`, `optimizer` and `schedule`, by code. */
 static const char *const loss_names[] = {"log", "mse", "tutorial"};
-static const char *const state_names[] = {"new", "max_epochs", "diverged", "separable", "interrupted", "one_class"};
+static const char *const state_names[] = {"new",       "max_epochs", "diverged",      "separable", "interrupted",
+                                          "one_class", "converged",  "early_stopped", "no_rows"};
+static const char *const optimizer_names[] = {"gd", "momentum", "nesterov", "adam"};
+static const char *const schedule_names[] = {"constant", "inverse", "cosine"};
 static const char *const reduction_names[] = {"mean", "sum"};
+
+/* The arrays that files had from the first on; later ones may be missing. */
+enum { N_FIRST_ARRAYS = 13 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -77,20 +84,23 @@ out:
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-enum { N_JSON_TEXTS = 5 };
+enum { N_PLAIN_TEXTS = 8, N_JSON_TEXTS = 7 };
 
 /* The metadata values that are JSON: names, and the meaning of codes; for free each. */
 static plethron_status write_json_texts(const plethron_bank *bank, const char *path,
                                         safetensors_text texts[N_JSON_TEXTS], char *values[N_JSON_TEXTS],
                                         plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const char *const keys[N_JSON_TEXTS] = {"features", "targets", "classes", "losses", "states"};
+    const char *const keys[N_JSON_TEXTS] = {"features", "targets",    "classes",  "losses",
+                                            "states",   "optimizers", "schedules"};
     json_t *const arrays[N_JSON_TEXTS] = {
         names_to_json((const char *const *)bank->features.names, bank->features.count),
         names_to_json((const char *const *)bank->targets.names, bank->targets.count),
         classes_to_json(bank),
         names_to_json(loss_names, COUNT(loss_names)),
         names_to_json(state_names, COUNT(state_names)),
+        names_to_json(optimizer_names, COUNT(optimizer_names)),
+        names_to_json(schedule_names, COUNT(schedule_names)),
     };
     for (size_t i = 0; i < N_JSON_TEXTS; i++) {
         if (status == PLETHRON_OK) status = json_text(arrays[i], path, &values[i], err);
@@ -103,12 +113,19 @@ static plethron_status write_json_texts(const plethron_bank *bank, const char *p
 plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, plethron_error *err) {
     plethron_status status;
     char *values[N_JSON_TEXTS] = {NULL};
-    safetensors_text texts[5 + N_JSON_TEXTS] = {
+    char check_every[24], batch_size[24], batch_seed[24];
+    snprintf(check_every, sizeof check_every, "%lld", (long long)bank->check_every);
+    snprintf(batch_size, sizeof batch_size, "%lld", (long long)bank->batch_size);
+    snprintf(batch_seed, sizeof batch_seed, "%lld", (long long)bank->batch_seed);
+    safetensors_text texts[N_PLAIN_TEXTS + N_JSON_TEXTS] = {
         {"format", format_name},
         {"format_version", format_version},
         {"plethron_version", plethron_version()},
         {"reduction", reduction_names[bank->reduction]},
         {"strategy", bank->strategy},
+        {"check_every", check_every},
+        {"batch_size", batch_size},
+        {"batch_seed", batch_seed},
     };
     safetensors_tensor tensors[2 + BANK_N_ARRAYS] = {
         {"W", SAFETENSORS_F32, 2, {bank->n_features, bank->n_units}, bank->weights},
@@ -120,7 +137,7 @@ plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, 
                                               1,
                                               {bank->n_units},
                                               bank_array_memory(bank, &bank_arrays[a])};
-    TRY(write_json_texts(bank, path, texts + 5, values, err));
+    TRY(write_json_texts(bank, path, texts + N_PLAIN_TEXTS, values, err));
     TRY(safetensors_write(path, tensors, COUNT(tensors), texts, COUNT(texts), err));
 out:
     for (size_t i = 0; i < N_JSON_TEXTS; i++) free(values[i]);
@@ -160,13 +177,44 @@ static plethron_status load_arrays(const safetensors_file *file, const char *pat
     memcpy(bank->biases, tensor.data, bank->n_units * sizeof(float));
     for (size_t a = 0; a < BANK_N_ARRAYS; a++) {
         const bank_array *array = &bank_arrays[a];
+        if (a >= N_FIRST_ARRAYS && !safetensors_has(file, array->name)) {
+            bank_array_reset(bank, array);
+            continue;
+        }
         TRY(safetensors_tensor_get(file, array->name, array->is_integer ? SAFETENSORS_I64 : SAFETENSORS_F32, 1, &tensor,
                                    err));
         TRY(check_length(&tensor, bank, path, err));
         memcpy(bank_array_memory(bank, array), tensor.data,
                bank->n_units * (array->is_integer ? sizeof(int64_t) : sizeof(float)));
     }
-    TRY(bank_check(bank, path, PLETHRON_ERROR_FORMAT, err));
+out:
+    return status;
+}
+
+/* The whole number in a metadata text, or `otherwise` where there is none. */
+static plethron_status load_number(const safetensors_file *file, const char *path, const char *key, int64_t otherwise,
+                                   int64_t *out, plethron_error *err) {
+    const char *text = safetensors_text_get(file, key);
+    char *end = NULL;
+    if (!text) {
+        *out = otherwise;
+        return PLETHRON_OK;
+    }
+    errno = 0;
+    const long long number = strtoll(text, &end, 10);
+    if (end == text || *end || errno)
+        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: metadata '%s' is '%.40s': a whole number was expected", path,
+                         key, text);
+    *out = number;
+    return PLETHRON_OK;
+}
+
+static plethron_status load_numbers(const safetensors_file *file, const char *path, plethron_bank *bank,
+                                    plethron_error *err) {
+    plethron_status status;
+    TRY(load_number(file, path, "check_every", BANK_CHECK_EVERY, &bank->check_every, err));
+    TRY(load_number(file, path, "batch_size", 0, &bank->batch_size, err));
+    TRY(load_number(file, path, "batch_seed", 0, &bank->batch_seed, err));
 out:
     return status;
 }
@@ -267,6 +315,8 @@ plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethr
     TRY(in_file(bank_allocate(weights.shape[0], weights.shape[1], &bank, &cause), path, &cause, err));
     TRY(load_arrays(file, path, bank, err));
     TRY(load_words(file, path, bank, err));
+    TRY(load_numbers(file, path, bank, err));
+    TRY(bank_check(bank, path, PLETHRON_ERROR_FORMAT, err));
     TRY(load_features(file, path, bank, err));
     TRY(load_targets(file, path, bank, err));
     *out = bank;

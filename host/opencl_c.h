@@ -1,7 +1,9 @@
-/* The few OpenCL C built-ins that kernels/arithmetic.cl and kernels/row.cl use, for compiling them as C: one lane. */
+/* What of OpenCL C the kernels use, for compiling their text as C: one lane, one item at a time. */
 #ifndef PLETHRON_OPENCL_C_H
 #define PLETHRON_OPENCL_C_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -10,11 +12,23 @@
 
 typedef float vfloat;
 typedef int32_t vint;
+typedef uint32_t uint;
+typedef unsigned char uchar;
+
+#define UNIT_VECTOR 1
+#define __global
+#define TO_VFLOAT (float)
+#define LOAD_BYTES(pointer) ((float)*(pointer))
 
 /* Rounded once; without an fma instruction a call that is slow and right. */
 #define fma(a, b, c) __builtin_fmaf(a, b, c)
 #define fmin(a, b) ((a) < (b) ? (a) : (b)) /* no NaN comes here */
 #define fabs(a) __builtin_fabsf(a)
+#define min(a, b) ((a) < (b) ? (a) : (b))
+
+static inline uint mul_hi(uint a, uint b) {
+    return (uint)((uint64_t)a * b >> 32);
+}
 
 static inline vint as_vint(vfloat x) {
     vint i;

@@ -1,6 +1,7 @@
 /* Prediction: rows are laid out in tiles and sent to the device block by block. */
 #include "bank.h"
-#include "plan.h"
+#include "forward.h"
+#include "problem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,18 @@
  * device's memory. */
 enum { BLOCK_BYTES = 32 << 20 };
 
+typedef struct prediction {
+    plethron_device *device;
+    size_t n_features;
+    size_t n_units;
+    size_t unit_stride;
+    size_t max_rows; /* of a block */
+    forward_stage *forward;
+    device_buffer *weights, *rows, *results;
+    float *tiles, *padded; /* of a block: [.., n_features, DATASET_TILE], [max_rows, unit_stride] */
+    size_t tiles_floats;
+} prediction;
+
 static size_t rows_a_block(size_t n_samples, size_t n_features, size_t unit_stride) {
     const size_t widest = n_features > unit_stride ? n_features : unit_stride;
     size_t rows = BLOCK_BYTES / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
@@ -16,58 +29,96 @@ static size_t rows_a_block(size_t n_samples, size_t n_features, size_t unit_stri
     return rows < n_samples ? rows : n_samples;
 }
 
-/* W and b as [n_features + 1, unit_stride], padded with zeros. */
-static void pack_weights(const plethron_bank *bank, size_t unit_stride, float *to) {
-    for (size_t k = 0; k <= bank->n_features; k++)
-        memcpy(to + k * unit_stride, bank->weights + k * bank->n_units, bank->n_units * sizeof *to);
+static void prediction_close(prediction *self) {
+    device_buffer_close(self->results);
+    device_buffer_close(self->rows);
+    device_buffer_close(self->weights);
+    forward_close(self->forward);
+    free(self->padded);
+    free(self->tiles);
 }
 
-static plethron_status predict_blocks(const predict_problem *problem, const float *X, size_t n_samples, float *tiles,
-                                      float *padded, float *P, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    void *state = NULL;
-    const bool on_host = device_is_host(problem->device);
-    if (!on_host) TRY(staged_predict_open(problem, &state, err));
-    for (size_t first = 0; first < n_samples; first += problem->max_rows) {
-        const size_t left = n_samples - first, count = left < problem->max_rows ? left : problem->max_rows;
-        dataset_pack_tiles(X + first * problem->n_features, count, problem->n_features, NULL, NULL, tiles);
-        if (on_host)
-            host_predict(problem, tiles, count, padded);
-        else
-            TRY(staged_predict(state, tiles, count, padded, err));
-        for (size_t i = 0; i < count; i++)
-            memcpy(P + (first + i) * problem->n_units, padded + i * problem->unit_stride, problem->n_units * sizeof *P);
-    }
+/* W and b as [n_features + 1, unit_stride], padded with zeros. */
+static plethron_status upload_weights(prediction *self, const plethron_bank *bank, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    const size_t n_floats = (self->n_features + 1) * self->unit_stride;
+    TRY(memory_allocate(n_floats, sizeof(float), "the weights", &memory, err));
+    float *weights = memory;
+    for (size_t k = 0; k <= bank->n_features; k++)
+        memcpy(weights + k * self->unit_stride, bank->weights + k * bank->n_units, bank->n_units * sizeof *weights);
+    TRY(device_buffer_create(self->device, n_floats * sizeof(float), "the weights", &self->weights, err));
+    TRY(device_buffer_upload(self->weights, 0, n_floats * sizeof(float), weights, err));
 out:
-    staged_predict_close(state);
+    free(memory);
+    return status;
+}
+
+static plethron_status prediction_open(prediction *self, const plethron_bank *bank, plethron_error *err) {
+    plethron_status status;
+    void *tiles = NULL, *padded = NULL;
+    const tile_sizes tiling = tiling_choose(self->device, self->n_units);
+    const size_t result_floats = forward_out_rows(self->max_rows) * self->unit_stride;
+    dataset_tiles_size(self->max_rows, self->n_features, &self->tiles_floats);
+    TRY(memory_allocate(self->tiles_floats, sizeof(float), "the rows to predict", &tiles, err));
+    self->tiles = tiles;
+    TRY(memory_allocate(self->max_rows * self->unit_stride, sizeof(float), "the predictions", &padded, err));
+    self->padded = padded;
+    TRY(forward_open(self->device, &tiling, &self->forward, err));
+    TRY(upload_weights(self, bank, err));
+    TRY(device_buffer_create(self->device, self->tiles_floats * sizeof(float), "the rows to predict", &self->rows,
+                             err));
+    TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
+    TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
+out:
+    return status;
+}
+
+static plethron_status predict_block(const prediction *self, const float *X, size_t n_rows, float *P,
+                                     plethron_error *err) {
+    plethron_status status;
+    const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
+    const forward_task task = {
+        .X = self->rows,
+        .weights = self->weights,
+        .out = self->results,
+        .n_tiles = n_tiles,
+        .n_features = self->n_features,
+        .weights_stride = self->unit_stride,
+        .n_rows = n_rows,
+        .n_units = self->n_units,
+        .out_stride = self->unit_stride,
+        .activate = true,
+    };
+    dataset_pack_tiles(X, n_rows, self->n_features, self->tiles);
+    TRY(device_buffer_upload(self->rows, 0, n_tiles * DATASET_TILE * self->n_features * sizeof(float), self->tiles,
+                             err));
+    TRY(forward_run(self->forward, &task, err));
+    TRY(device_buffer_download(self->results, 0, n_rows * self->unit_stride * sizeof(float), self->padded, err));
+    for (size_t i = 0; i < n_rows; i++)
+        memcpy(P + i * self->n_units, self->padded + i * self->unit_stride, self->n_units * sizeof *P);
+out:
     return status;
 }
 
 plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X, size_t n_samples,
                                  float *P, plethron_error *err) {
     plethron_status status;
-    void *weights = NULL, *tiles = NULL, *padded = NULL;
-    size_t n_floats = 0;
-    predict_problem problem = {
+    if (n_samples == 0) return PLETHRON_OK;
+    prediction self = {
         .device = device,
         .n_features = bank->n_features,
         .n_units = bank->n_units,
         .unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING,
     };
-    if (n_samples == 0) return PLETHRON_OK;
-    problem.max_rows = rows_a_block(n_samples, problem.n_features, problem.unit_stride);
-    if (!device_is_host(device)) problem.tiling = plan_tiling(device, problem.n_units);
-    dataset_tiles_size(problem.max_rows, problem.n_features, &n_floats);
+    self.max_rows = rows_a_block(n_samples, self.n_features, self.unit_stride);
     TRY(device_check_process(device, err));
-    TRY(memory_allocate((problem.n_features + 1) * problem.unit_stride, sizeof(float), "the weights", &weights, err));
-    TRY(memory_allocate(n_floats, sizeof(float), "the rows to predict", &tiles, err));
-    TRY(memory_allocate(problem.max_rows * problem.unit_stride, sizeof(float), "the predictions", &padded, err));
-    pack_weights(bank, problem.unit_stride, weights);
-    problem.weights = weights;
-    TRY(predict_blocks(&problem, X, n_samples, tiles, padded, P, err));
+    TRY(prediction_open(&self, bank, err));
+    for (size_t first = 0; first < n_samples; first += self.max_rows) {
+        const size_t left = n_samples - first, count = left < self.max_rows ? left : self.max_rows;
+        TRY(predict_block(&self, X + first * self.n_features, count, P + first * self.n_units, err));
+    }
 out:
-    free(padded);
-    free(tiles);
-    free(weights);
+    prediction_close(&self);
     return status;
 }

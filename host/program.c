@@ -1,6 +1,7 @@
 /* Building programs and launching kernels. */
 #include "program.h"
 
+#include "host_kernels.h"
 #include "kernel_cache.h"
 
 #include <stdarg.h>
@@ -15,10 +16,11 @@ struct device_program {
 struct device_kernel {
     plethron_device *device;
     cl_kernel handle;
+    const host_kernel *on_host; /* on the host, else NULL */
     char name[32];
 };
 
-enum { MAX_SOURCES = 16, MAX_KERNEL_FILE_BYTES = 1 << 20 };
+enum { MAX_ARGUMENTS = 32, MAX_SOURCES = 20, MAX_KERNEL_FILE_BYTES = 1 << 20 };
 
 /* ---- Sources ----------------------------------------------------------------------------------------------------- */
 
@@ -144,12 +146,14 @@ plethron_status program_open(plethron_device *device, const char *const *source_
     TRY(memory_allocate(1, sizeof *opened, "a program", &memory, err));
     opened = memory;
     opened->device = device;
+    if (device_is_host(device)) goto opened;
     for (size_t i = 0; i < n_sources; i++) TRY(load_source(source_names[i], &texts[i], err));
     kernel_cache_key(device, (const char *const *)texts, n_sources, all_options, key);
     if (!open_cached(opened, key, all_options)) {
         TRY(open_sources(opened, (const char **)texts, n_sources, all_options, err));
         kernel_cache_write(key, opened->handle);
     }
+opened:
     *out = opened;
     opened = NULL;
 out:
@@ -166,6 +170,12 @@ void program_close(device_program *program) {
 
 /* ---- Kernels ----------------------------------------------------------------------------------------------------- */
 
+static const host_kernel *find_host_kernel(const char *name) {
+    const host_kernel *kernel = host_kernels_best();
+    while (kernel->name && strcmp(kernel->name, name) != 0) kernel++;
+    return kernel->name ? kernel : NULL;
+}
+
 plethron_status program_kernel(device_program *program, const char *name, device_kernel **out, plethron_error *err) {
     plethron_status status;
     void *memory = NULL;
@@ -175,8 +185,15 @@ plethron_status program_kernel(device_program *program, const char *name, device
     opened = memory;
     opened->device = program->device;
     snprintf(opened->name, sizeof opened->name, "%s", name);
-    opened->handle = clCreateKernel(program->handle, name, &code);
-    TRY(device_status(code, name, err));
+    if (device_is_host(program->device)) {
+        opened->on_host = find_host_kernel(name);
+        status =
+            opened->on_host ? PLETHRON_OK : error_set(err, PLETHRON_ERROR_KERNEL, "the host has no kernel '%s'", name);
+    } else {
+        opened->handle = clCreateKernel(program->handle, name, &code);
+        status = device_status(code, name, err);
+    }
+    if (status != PLETHRON_OK) goto out;
     *out = opened;
     opened = NULL;
 out:
@@ -196,6 +213,9 @@ static cl_int set_arguments(cl_kernel kernel, const char *types, va_list argumen
         if (types[i] == 'b') {
             cl_mem memory = va_arg(arguments, device_buffer *)->memory;
             code = clSetKernelArg(kernel, i, sizeof memory, &memory);
+        } else if (types[i] == 'f') {
+            cl_float value = (cl_float)va_arg(arguments, double);
+            code = clSetKernelArg(kernel, i, sizeof value, &value);
         } else {
             cl_int value = va_arg(arguments, int);
             code = clSetKernelArg(kernel, i, sizeof value, &value);
@@ -204,20 +224,56 @@ static cl_int set_arguments(cl_kernel kernel, const char *types, va_list argumen
     return code;
 }
 
-plethron_status kernel_launch(device_kernel *kernel, const kernel_range *range, plethron_error *err, const char *types,
-                              ...) {
+static void run_items(const host_kernel *kernel, const kernel_range *range, const host_argument *arguments) {
+    enum { ITEMS_A_PIECE = 256 };
+    const size_t n_pieces = (range->global[0] + ITEMS_A_PIECE - 1) / ITEMS_A_PIECE;
+#pragma omp parallel for collapse(3) schedule(dynamic) if (n_pieces * range->global[1] * range->global[2] > 1)
+    for (size_t z = 0; z < range->global[2]; z++)
+        for (size_t y = 0; y < range->global[1]; y++)
+            for (size_t piece = 0; piece < n_pieces; piece++) {
+                const size_t first = piece * ITEMS_A_PIECE, left = range->global[0] - first;
+                kernel->run(arguments, first, first + (left < ITEMS_A_PIECE ? left : ITEMS_A_PIECE), y, z);
+            }
+}
+
+static plethron_status launch_on_host(const device_kernel *kernel, const kernel_range *range, const char *types,
+                                      va_list arguments, plethron_error *err) {
+    host_argument values[MAX_ARGUMENTS];
+    if (strcmp(types, kernel->on_host->types) != 0)
+        return error_set(err, PLETHRON_ERROR_KERNEL, "the kernel '%s' takes the arguments %s, not %s", kernel->name,
+                         kernel->on_host->types, types);
+    for (size_t i = 0; types[i]; i++) {
+        if (types[i] == 'b')
+            values[i].buffer = va_arg(arguments, device_buffer *)->on_host;
+        else if (types[i] == 'f')
+            values[i].real = (float)va_arg(arguments, double);
+        else
+            values[i].integer = va_arg(arguments, int);
+    }
+    run_items(kernel->on_host, range, values);
+    return PLETHRON_OK;
+}
+
+static plethron_status launch_on_device(device_kernel *kernel, const kernel_range *range, const char *types,
+                                        va_list arguments, plethron_error *err) {
     plethron_status status;
     char action[64];
     snprintf(action, sizeof action, "launching the kernel '%s'", kernel->name);
-    va_list arguments;
-    va_start(arguments, types);
-    cl_int code = set_arguments(kernel->handle, types, arguments);
-    va_end(arguments);
-    TRY(device_status(code, action, err));
+    TRY(device_status(set_arguments(kernel->handle, types, arguments), action, err));
     TRY(device_status(clEnqueueNDRangeKernel(kernel->device->queue, kernel->handle, 3, NULL, range->global,
                                              range->local, 0, NULL, NULL),
                       action, err));
     kernel->device->counters.launches++;
 out:
+    return status;
+}
+
+plethron_status kernel_launch(device_kernel *kernel, const kernel_range *range, plethron_error *err, const char *types,
+                              ...) {
+    va_list arguments;
+    va_start(arguments, types);
+    const plethron_status status = kernel->on_host ? launch_on_host(kernel, range, types, arguments, err)
+                                                   : launch_on_device(kernel, range, types, arguments, err);
+    va_end(arguments);
     return status;
 }

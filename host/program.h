@@ -15,7 +15,8 @@ typedef struct device_program device_program;
 typedef struct device_kernel device_kernel;
 
 /* Builds the named sources, in order and with common options before `options` (such as "-DITEM_ROWS=8").
- * PLETHRON_KERNEL_DIR in the environment takes the files from that folder instead. The device stays borrowed. A program
+ * PLETHRON_KERNEL_DIR in the environment takes the files from that folder instead. On the host nothing is built: its
+ * kernels are those of host_kernels.h, and the macros in `options` have no effect. The device stays borrowed. A program
  * and its kernels belong to one thread at a time.
  * Errors: PLETHRON_ERROR_KERNEL with the head of the build log. */
 plethron_status program_open(plethron_device *device, const char *const *source_names, size_t n_sources,
@@ -31,7 +32,8 @@ typedef struct kernel_range {
     size_t local[3];
 } kernel_range;
 
-/* Sets all arguments and queues a launch. `types` has a letter an argument: b a device_buffer *, i an int. */
+/* Sets all arguments and queues a launch. `types` has a letter an argument: b a device_buffer *, i an int,
+ * f a double passed as float. On the host it runs all items on all cores. */
 plethron_status kernel_launch(device_kernel *kernel, const kernel_range *range, plethron_error *err, const char *types,
                               ...);
 

@@ -1,8 +1,10 @@
-/* Training: a bank and a data set become a problem; a plan is chosen; its strategy runs epochs until every unit is
- * done. */
+/* Training: a bank and a data set become a problem (train_problem.c); a plan is chosen; its strategy runs epochs, and
+ * units that have stopped leave, until none is left. */
 #include "train.h"
 
 #include "bank.h"
+#include "strategy.h"
+#include "train_problem.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,167 +18,23 @@ typedef struct training {
     plethron_dataset *dataset;
     plethron_bank *bank;
     plethron_train_options options;
+    const char *strategy;     /* the one to take; NULL or "": the planner's choice */
+    const tile_sizes *tiling; /* NULL: the strategy's choice */
+    bank_problem whole;       /* all units of the bank */
+
+    /* those that are on the device now */
     train_problem problem;
+    size_t *chosen; /* [problem.n_units]: their positions in the bank */
     train_plan plan;
+    live_set *live;
     void *run;
-    measure_sums sums;
-    float *mean_loss; /* with accuracy what a plethron_measures shows */
-    float *accuracy;
+
     int64_t epochs_before; /* of the unit that was trained longest before */
     int64_t n_epochs;      /* of the unit that trains longest now */
     int64_t epochs_run;
     double start_s;
+    bool interrupted;
 } training;
-
-/* ---- Checks ------------------------------------------------------------------------------------------------------ */
-
-static plethron_status check_unit(const plethron_bank *bank, const plethron_dataset *dataset, size_t j,
-                                  plethron_error *err) {
-    const int64_t target = bank->target[j];
-    if ((uint64_t)target >= dataset->n_targets)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "unit %zu learns target %lld: the data set has %zu targets", j,
-                         (long long)target, dataset->n_targets);
-    const struct target_summary *summary = &dataset->targets[target];
-    if (bank->positive_class[j] < 0 && (summary->min < 0.0f || summary->max > 1.0f))
-        return error_set(err, PLETHRON_ERROR_ARGUMENT,
-                         "target %lld of unit %zu has values from %.9g to %.9g: 0 to 1 is allowed, or a positive class",
-                         (long long)target, j, (double)summary->min, (double)summary->max);
-    if (bank->positive_class[j] >= 0 && !summary->class_counts)
-        return error_set(
-            err, PLETHRON_ERROR_ARGUMENT,
-            "target %lld of unit %zu, which learns class %lld, holds values that are no class codes: whole "
-            "numbers from 0 to %d are allowed",
-            (long long)target, j, (long long)bank->positive_class[j], DATASET_MAX_CLASSES - 1);
-    return PLETHRON_OK;
-}
-
-static plethron_status check(const plethron_bank *bank, const plethron_dataset *dataset, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    if (bank->n_features != dataset->n_features)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "the bank has %zu features, the data set %zu", bank->n_features,
-                         dataset->n_features);
-    for (size_t j = 0; j < bank->n_units; j++) TRY(check_unit(bank, dataset, j, err));
-    TRY(device_check_process(dataset->device, err));
-out:
-    return status;
-}
-
-/* ---- Problem ----------------------------------------------------------------------------------------------------- */
-
-static plethron_status allocate_floats(size_t n, float **out, plethron_error *err) {
-    void *memory = NULL;
-    plethron_status status = memory_allocate(n, sizeof(float), "the units' values", &memory, err);
-    if (status == PLETHRON_OK) *out = memory;
-    return status;
-}
-
-static plethron_status allocate_integers(size_t n, int32_t **out, plethron_error *err) {
-    void *memory = NULL;
-    plethron_status status = memory_allocate(n, sizeof(int32_t), "the units' values", &memory, err);
-    if (status == PLETHRON_OK) *out = memory;
-    return status;
-}
-
-static plethron_status allocate_problem(training *self, plethron_error *err) {
-    plethron_status status;
-    train_problem *p = &self->problem;
-    const size_t n = p->unit_stride;
-    TRY(allocate_floats((self->dataset->n_features + 1) * n, &p->weights, err));
-    TRY(allocate_floats(n, &p->learning_rate, err));
-    TRY(allocate_floats(n, &p->l2, err));
-    TRY(allocate_floats(n, &p->scale, err));
-    TRY(allocate_floats(n, &p->positive_class, err));
-    TRY(allocate_integers(n, &p->loss, err));
-    TRY(allocate_integers(n, &p->target, err));
-    TRY(allocate_integers(n, &p->epochs, err));
-    TRY(allocate_floats(n, &self->sums.loss, err));
-    TRY(allocate_floats(n, &self->sums.error, err));
-    TRY(allocate_integers(n, &self->sums.correct, err));
-    TRY(allocate_floats(n, &self->mean_loss, err));
-    TRY(allocate_floats(n, &self->accuracy, err));
-out:
-    return status;
-}
-
-/* The bank's weights are for raw data. On standardised data (x - mean) / deviation the same unit has the weights
- * w * deviation and the bias b + sum w * mean. */
-static void copy_weights_in(training *self) {
-    const plethron_dataset *dataset = self->dataset;
-    const plethron_bank *bank = self->bank;
-    const size_t n_units = bank->n_units, stride = self->problem.unit_stride;
-    for (size_t j = 0; j < n_units; j++) {
-        double bias = bank->biases[j];
-        for (size_t k = 0; k < dataset->n_features; k++) {
-            const double w = bank->weights[k * n_units + j];
-            const bool standardised = dataset->mean != NULL;
-            self->problem.weights[k * stride + j] = (float)(standardised ? w * dataset->deviation[k] : w);
-            if (standardised) bias += w * dataset->mean[k];
-        }
-        self->problem.weights[dataset->n_features * stride + j] = (float)bias;
-    }
-}
-
-/* The inverse: w / deviation, and b - sum w * mean / deviation. */
-static void copy_weights_out(const training *self) {
-    const plethron_dataset *dataset = self->dataset;
-    plethron_bank *bank = self->bank;
-    const size_t n_units = bank->n_units, stride = self->problem.unit_stride;
-    for (size_t j = 0; j < n_units; j++) {
-        double bias = self->problem.weights[dataset->n_features * stride + j];
-        for (size_t k = 0; k < dataset->n_features; k++) {
-            double w = self->problem.weights[k * stride + j];
-            if (dataset->mean) {
-                w /= dataset->deviation[k];
-                bias -= w * dataset->mean[k];
-            }
-            bank->weights[k * n_units + j] = (float)w;
-        }
-        bank->biases[j] = (float)bias;
-    }
-}
-
-static plethron_status open_problem(training *self, plethron_error *err) {
-    plethron_status status;
-    const plethron_bank *bank = self->bank;
-    train_problem *p = &self->problem;
-    const float mean_scale = 1.0f / (float)self->dataset->n_samples;
-    p->dataset = self->dataset;
-    p->n_units = bank->n_units;
-    p->unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
-    p->one_target = true;
-    TRY(allocate_problem(self, err));
-    for (size_t j = 0; j < bank->n_units; j++) {
-        const int64_t left = bank->epochs[j] - bank->epochs_done[j];
-        p->learning_rate[j] = bank->learning_rate[j];
-        p->l2[j] = bank->l2[j];
-        p->scale[j] = bank->reduction == PLETHRON_REDUCTION_MEAN ? mean_scale : 1.0f;
-        p->positive_class[j] = (float)bank->positive_class[j];
-        p->loss[j] = (int32_t)bank->loss[j];
-        p->target[j] = (int32_t)bank->target[j];
-        p->epochs[j] = left > 0 ? (int32_t)left : 0;
-        p->losses |= 1 << bank->loss[j];
-        p->one_target = p->one_target && bank->target[j] == bank->target[0];
-        if (p->epochs[j] > self->n_epochs) self->n_epochs = p->epochs[j];
-        if (bank->epochs_done[j] > self->epochs_before) self->epochs_before = bank->epochs_done[j];
-    }
-    /* A vector of units at the end may hold padding units; they read the same column as the others. */
-    for (size_t j = bank->n_units; j < p->unit_stride; j++) p->target[j] = p->target[0];
-    copy_weights_in(self);
-out:
-    return status;
-}
-
-static void close_training(training *self) {
-    if (self->run) self->plan.strategy->close(self->run);
-    train_problem *p = &self->problem;
-    void *memory[] = {
-        p->weights,    p->learning_rate, p->l2,           p->scale,         p->positive_class,  p->loss,
-        p->target,     p->epochs,        self->sums.loss, self->sums.error, self->sums.correct, self->mean_loss,
-        self->accuracy};
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
-}
-
-/* ---- Running ----------------------------------------------------------------------------------------------------- */
 
 static double now_s(void) {
     struct timespec now;
@@ -184,33 +42,156 @@ static double now_s(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static plethron_status measure(training *self, plethron_error *err) {
-    const double n = (double)self->dataset->n_samples;
-    plethron_status status = self->plan.strategy->measure(self->run, &self->sums, err);
-    for (size_t j = 0; status == PLETHRON_OK && j < self->bank->n_units; j++) {
-        self->mean_loss[j] = (float)((double)self->sums.loss[j] / n);
-        self->accuracy[j] = (float)((double)self->sums.correct[j] / n);
-    }
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- Units on the device ----------------------------------------------------------------------------------------- */
+
+static void leave_device(training *self) {
+    if (self->run) self->plan.strategy->close(self->run);
+    live_close(self->live);
+    problem_close(&self->problem);
+    free(self->chosen);
+    self->run = NULL;
+    self->live = NULL;
+    self->chosen = NULL;
+}
+
+/* Puts the units at `chosen` in the bank, n of them, on the device; `chosen` becomes the training's. */
+static plethron_status enter_device(training *self, size_t *chosen, size_t n, plethron_error *err) {
+    plethron_status status;
+    self->chosen = chosen;
+    TRY(problem_open(&self->whole.problem, n, &self->problem, err));
+    problem_take(&self->whole.problem, chosen, &self->problem);
+    TRY(plan_choose(&self->problem, self->strategy, self->tiling, &self->plan, err));
+    TRY(live_open(&self->problem, &self->plan, &self->live, err));
+    TRY(self->plan.strategy->open(self->live, &self->run, err));
+out:
     return status;
 }
 
-static plethron_status measure_and_tell(training *self, plethron_error *err) {
-    plethron_status status = measure(self, err);
-    if (status != PLETHRON_OK || !self->options.on_measures) return status;
-    const plethron_measures measures = {
-        .struct_size = sizeof measures,
-        .epoch = self->epochs_before + self->epochs_run,
-        .n_units = self->bank->n_units,
-        .loss = self->mean_loss,
-        .error_sum = self->sums.error,
-        .accuracy = self->accuracy,
-    };
-    self->options.on_measures(self->options.context, &measures);
-    return PLETHRON_OK;
+/* Positions in the bank of the units that `wanted` says yes to. */
+static plethron_status list_units(const training *self, bool (*wanted)(const training *, size_t), size_t **out,
+                                  size_t *n, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    const size_t n_units = self->bank->n_units;
+    TRY(memory_allocate(n_units, sizeof(size_t), "the live units", &memory, err));
+    *out = memory;
+    *n = 0;
+    for (size_t j = 0; j < n_units; j++)
+        if (wanted(self, j)) (*out)[(*n)++] = j;
+out:
+    return status;
 }
 
+static bool every_unit(const training *self, size_t j) {
+    (void)self;
+    (void)j;
+    return true;
+}
+
+static bool still_trains(const training *self, size_t j) {
+    const train_problem *whole = &self->whole.problem;
+    return problem_state_integers(whole, STATE_ACTIVE)[j] && self->epochs_run < problem_integers(whole, UNIT_EPOCHS)[j];
+}
+
+/* Weighs the rows of all units, and with the sums completes the problem. */
+static plethron_status weigh(training *self, plethron_error *err) {
+    plethron_status status;
+    void *totals = NULL;
+    TRY(memory_allocate(WEIGH_SUMS * self->problem.unit_stride, sizeof(float), "the sums of weights", &totals, err));
+    TRY(live_weigh(self->live, self->run, totals, err));
+    bank_problem_weigh(&self->whole, self->bank, totals, self->problem.unit_stride);
+    problem_take(&self->whole.problem, self->chosen, &self->problem);
+    TRY(live_upload_units(self->live, err));
+out:
+    free(totals);
+    return status;
+}
+
+/* ---- Measures ---------------------------------------------------------------------------------------------------- */
+
+static plethron_status measure(training *self, plethron_error *err) {
+    plethron_status status;
+    void *totals = NULL;
+    TRY(memory_allocate(MEASURE_SUMS * self->problem.unit_stride, sizeof(float), "the measures", &totals, err));
+    TRY(live_measure(self->live, self->run, totals, err));
+    for (size_t j = 0; j < self->problem.n_units; j++)
+        bank_problem_measure(&self->whole, self->chosen[j], (const float *)totals + j, self->problem.unit_stride);
+out:
+    free(totals);
+    return status;
+}
+
+static void tell_measures(const training *self) {
+    const unit_measures *measures = &self->whole.measures;
+    if (!self->options.on_measures) return;
+    const plethron_measures told = {
+        .struct_size = sizeof told,
+        .epoch = self->epochs_before + self->epochs_run,
+        .n_units = self->bank->n_units,
+        .loss = measures->loss,
+        .error_sum = measures->error_sum,
+        .accuracy = measures->accuracy,
+    };
+    self->options.on_measures(self->options.context, &told);
+}
+
+/* ---- Leaving ----------------------------------------------------------------------------------------------------- */
+
+static plethron_status bring_home(training *self, plethron_error *err) {
+    plethron_status status = live_download(self->live, err);
+    if (status == PLETHRON_OK) problem_put_back(&self->problem, self->chosen, &self->whole.problem);
+    return status;
+}
+
+/* Units on the device that still train. */
+static size_t count_live(const training *self) {
+    const int32_t *active = problem_state_integers(&self->problem, STATE_ACTIVE);
+    const int32_t *epochs = problem_integers(&self->problem, UNIT_EPOCHS);
+    size_t n = 0;
+    for (size_t j = 0; j < self->problem.n_units; j++) n += active[j] && self->epochs_run < epochs[j];
+    return n;
+}
+
+/* Lets the stopped units go when they are half of those on the device or more: what is moved is then paid for by what
+ * is saved. The others go on with the same bits. */
+static plethron_status compact(training *self, size_t n_live, plethron_error *err) {
+    enum { FEW_UNITS = 16 };
+    plethron_status status = PLETHRON_OK;
+    size_t *chosen = NULL, n = 0;
+    if (n_live == 0 || 2 * n_live > self->problem.n_units || self->problem.n_units <= FEW_UNITS) return status;
+    if (self->options.measure_every > 0) TRY(measure(self, err)); /* what is shown of them from now on */
+    TRY(bring_home(self, err));
+    TRY(list_units(self, still_trains, &chosen, &n, err));
+    leave_device(self);
+    TRY(enter_device(self, chosen, n, err));
+out:
+    return status;
+}
+
+/* All units get their last weights, on the device too, and are measured there. */
+static plethron_status finish(training *self, plethron_error *err) {
+    plethron_status status;
+    size_t *chosen = NULL, n = 0;
+    TRY(bring_home(self, err));
+    if (self->whole.problem.has_patience || self->problem.n_units < self->bank->n_units) {
+        bank_problem_restore(&self->whole);
+        TRY(list_units(self, every_unit, &chosen, &n, err));
+        leave_device(self);
+        TRY(enter_device(self, chosen, n, err));
+    }
+    TRY(measure(self, err));
+out:
+    return status;
+}
+
+/* ---- Running ----------------------------------------------------------------------------------------------------- */
+
 /* False when the callback asks to stop. */
-static bool tell_progress(const training *self) {
+static bool tell_progress(const training *self, size_t n_live) {
     if (!self->options.on_progress) return true;
     const plethron_progress progress = {
         .struct_size = sizeof progress,
@@ -218,12 +199,9 @@ static bool tell_progress(const training *self) {
         .n_epochs = self->epochs_before + self->n_epochs,
         .elapsed_s = now_s() - self->start_s,
         .plan = self->plan.text,
+        .n_live = n_live,
     };
     return self->options.on_progress(self->options.context, &progress);
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
 }
 
 /* Twice as many epochs while a chunk takes less than half of chunk_s, half as many when it takes more than twice. */
@@ -236,74 +214,63 @@ static int64_t adapt_chunk(int64_t chunk, double took_s) {
 static plethron_status run_epochs(training *self, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const int64_t every = self->options.measure_every;
-    bool go_on = tell_progress(self) && self->n_epochs > 0;
-    if (go_on && every > 0) TRY(measure_and_tell(self, err));
+    size_t n_live = count_live(self);
+    bool go_on = tell_progress(self, n_live) && n_live > 0;
+    if (go_on && every > 0) {
+        TRY(measure(self, err));
+        tell_measures(self);
+    }
     for (int64_t chunk = 1; go_on;) {
+        TRY(compact(self, n_live, err));
         int64_t count = smaller(chunk, self->n_epochs - self->epochs_run);
         if (every > 0) count = smaller(count, every - self->epochs_run % every);
         const double before_s = now_s();
-        TRY(self->plan.strategy->epochs(self->run, self->epochs_run, count, err));
+        TRY(live_epochs(self->live, self->run, self->epochs_run, count, err));
+        if (self->problem.has_rules) TRY(live_download_state(self->live, err));
         if (count == chunk) chunk = adapt_chunk(chunk, now_s() - before_s);
         self->epochs_run += count;
-        go_on = tell_progress(self) && self->epochs_run < self->n_epochs;
-        if (go_on && every > 0 && self->epochs_run % every == 0) TRY(measure_and_tell(self, err));
+        n_live = count_live(self);
+        go_on = tell_progress(self, n_live) && n_live > 0;
+        if (go_on && every > 0 && self->epochs_run % every == 0) {
+            TRY(measure(self, err));
+            tell_measures(self);
+        }
     }
+    self->interrupted = n_live > 0;
 out:
     return status;
 }
 
-/* ---- Results ----------------------------------------------------------------------------------------------------- */
+/* ---- All of it --------------------------------------------------------------------------------------------------- */
 
-static bool finite_unit(const plethron_bank *bank, size_t j) {
-    bool finite = isfinite(bank->biases[j]) && isfinite(bank->final_loss[j]);
-    for (size_t k = 0; finite && k < bank->n_features; k++) finite = isfinite(bank->weights[k * bank->n_units + j]);
-    return finite;
+static plethron_status check_options(const training *self, plethron_error *err) {
+    if (self->options.measure_every >= 0) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
+                     (long long)self->options.measure_every);
 }
 
-static plethron_unit_state state_of(const training *self, size_t j) {
-    const plethron_bank *bank = self->bank;
-    if (!finite_unit(bank, j)) return PLETHRON_UNIT_DIVERGED;
-    if (bank->epochs_done[j] < bank->epochs[j]) return PLETHRON_UNIT_INTERRUPTED;
-    if (dataset_one_class(self->dataset, (size_t)bank->target[j], bank->positive_class[j]))
-        return PLETHRON_UNIT_ONE_CLASS;
-    const bool no_error = (size_t)self->sums.correct[j] == self->dataset->n_samples;
-    if (no_error && bank->loss[j] == PLETHRON_LOSS_LOG && bank->l2[j] == 0.0f) return PLETHRON_UNIT_SEPARABLE;
-    return PLETHRON_UNIT_MAX_EPOCHS;
-}
-
-static void store_results(const training *self) {
-    plethron_bank *bank = self->bank;
-    copy_weights_out(self);
-    snprintf(bank->strategy, sizeof bank->strategy, "%s", self->plan.strategy->name);
-    for (size_t j = 0; j < bank->n_units; j++) {
-        bank->epochs_done[j] += smaller(self->epochs_run, self->problem.epochs[j]);
-        bank->final_loss[j] = self->mean_loss[j];
-        bank->error_sum[j] = self->sums.error[j];
-        bank->accuracy[j] = self->accuracy[j];
-        bank->state[j] = state_of(self, j);
-    }
-}
-
-static plethron_status train(training *self, const tile_sizes *tiling, plethron_error *err) {
+static plethron_status train(training *self, plethron_error *err) {
     plethron_status status;
+    size_t *all = NULL, n = 0;
     self->start_s = now_s();
-    TRY(check(self->bank, self->dataset, err));
-    if (self->options.measure_every < 0) {
-        status = error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
-                           (long long)self->options.measure_every);
-        goto out;
+    TRY(check_options(self, err));
+    TRY(device_check_process(self->dataset->device, err));
+    TRY(bank_problem_open(self->bank, self->dataset, &self->whole, err));
+    for (size_t j = 0; j < self->bank->n_units; j++) {
+        const int64_t epochs = problem_integers(&self->whole.problem, UNIT_EPOCHS)[j];
+        if (epochs > self->n_epochs) self->n_epochs = epochs;
+        if (self->bank->epochs_done[j] > self->epochs_before) self->epochs_before = self->bank->epochs_done[j];
     }
-    TRY(open_problem(self, err));
-    if (tiling)
-        TRY(plan_choose_with_tiling(&self->problem, self->options.strategy, tiling, &self->plan, err));
-    else
-        TRY(plan_choose(&self->problem, self->options.strategy, &self->plan, err));
-    TRY(self->plan.strategy->open(&self->problem, &self->plan, &self->run, err));
+    self->strategy = self->options.strategy;
+    TRY(list_units(self, every_unit, &all, &n, err));
+    TRY(enter_device(self, all, n, err));
+    self->strategy = self->plan.strategy->name; /* of all units, whoever is left */
+    TRY(weigh(self, err));
     TRY(run_epochs(self, err));
-    TRY(measure_and_tell(self, err));
-    TRY(self->plan.strategy->weights(self->run, err));
-    store_results(self);
-    if (self->epochs_run < self->n_epochs)
+    TRY(finish(self, err));
+    tell_measures(self);
+    bank_problem_store(&self->whole, self->epochs_run, self->strategy, self->bank);
+    if (self->interrupted)
         status = error_set(err, PLETHRON_ERROR_INTERRUPTED, "stopped after %lld of %lld epochs",
                            (long long)self->epochs_run, (long long)self->n_epochs);
 out:
@@ -312,15 +279,17 @@ out:
 
 plethron_status train_with_tiling(plethron_dataset *dataset, plethron_bank *bank, const plethron_train_options *options,
                                   const tile_sizes *tiling, plethron_error *err) {
-    training self = {.dataset = dataset, .bank = bank, .options = {.struct_size = sizeof self.options}};
+    training self = {
+        .dataset = dataset, .bank = bank, .tiling = tiling, .options = {.struct_size = sizeof self.options}};
     if (options) {
         plethron_status status =
             error_check_struct(options->struct_size, sizeof self.options, "plethron_train_options", err);
         if (status != PLETHRON_OK) return status;
         memcpy(&self.options, options, options->struct_size);
     }
-    plethron_status status = train(&self, tiling, err);
-    close_training(&self);
+    plethron_status status = train(&self, err);
+    leave_device(&self);
+    bank_problem_close(&self.whole);
     return status;
 }
 

@@ -149,23 +149,45 @@ typedef struct plethron_dataset plethron_dataset;
 
 typedef struct plethron_dataset_options {
     size_t struct_size;
-    /* Train on (x - mean) / deviation of each feature. The bank's weights always apply to raw data: training folds the
-     * shift and scale into them when it ends. A constant feature is only shifted. */
+    /* Train on (x - mean) / deviation of each feature, found on the device; with entities, of each feature of each
+     * entity. The bank's weights always apply to raw data: training folds the shift and scale into them when it ends. A
+     * constant feature is only shifted. */
     bool standardize;
+    /* [n_samples, n_weight_columns], finite, >= 0: how much a row counts for the units that name the column
+     * (plethron_bank_options.weight_column). */
+    const float *sample_weights;
+    size_t n_weight_columns;
+    /* [n_samples], 0 to 254: the fold of each row (plethron_folds_make, or one's own). A unit with an excluded_fold
+     * does not learn from that fold's rows, and is measured on them. NULL: no folds. */
+    const uint8_t *folds;
+    /* [n_entities + 1], ascending from 0 to n_samples: the rows entity_offsets[e] ... entity_offsets[e + 1] - 1 belong
+     * to entity e; may be none. Each unit then learns from one entity's rows (plethron_bank_options.entity). NULL: all
+     * units learn from all rows. On the device each entity's rows are padded to a multiple of 16. */
+    const int64_t *entity_offsets;
+    size_t n_entities;
 } plethron_dataset_options;
 
 /* Uploads features and targets to the device, once; training uploads nothing more of them.
  *   X [n_samples, n_features]   finite
- *   Y [n_samples, n_targets]    finite; may be NULL with n_targets 0 only for prediction-like uses (train refuses it)
+ *   Y [n_samples, n_targets]    finite, or NaN where the target is missing: units that learn that target skip the row;
+ *                               may be NULL with n_targets 0 only for prediction-like uses (train refuses it)
  * The data set keeps `device` borrowed: close it before the device.
- * Errors: PLETHRON_ERROR_ARGUMENT for a zero size, a product that overflows, or a value that is not finite (the text
+ * Errors: PLETHRON_ERROR_ARGUMENT for a zero size, a product that overflows, or a value that is not allowed (the text
  * names row and column); PLETHRON_ERROR_MEMORY names what was needed and what the device has.
- * Cost: one pass over X, n_samples * n_features * 4 bytes uploaded. */
+ * Cost: one pass over X, n_samples * n_features * 4 bytes uploaded; two more passes on the device to standardise. */
 PLETHRON_API plethron_status plethron_dataset_create(plethron_device *device, const float *X, size_t n_samples,
                                                      size_t n_features, const float *Y, size_t n_targets,
                                                      const plethron_dataset_options *options, plethron_dataset **out,
                                                      plethron_error *err);
 PLETHRON_API void plethron_dataset_close(plethron_dataset *dataset);
+
+/* Assigns each row to one of n_folds folds for cross-validation, as a function of the seed alone: rows are shuffled and
+ * dealt to the folds in turn, class by class.
+ *   labels [n_samples]   rows with equal labels are spread evenly over the folds (stratified); NULL: all are alike
+ *   folds  [n_samples]   out, 0 ... n_folds - 1
+ * Errors: PLETHRON_ERROR_ARGUMENT unless 2 <= n_folds <= 255 and n_folds <= n_samples. Cost: a sort of the rows. */
+PLETHRON_API plethron_status plethron_folds_make(size_t n_samples, const float *labels, size_t n_folds, int64_t seed,
+                                                 uint8_t *folds, plethron_error *err);
 
 /* ---- Banks ------------------------------------------------------------------------------------------------------ */
 
@@ -191,9 +213,24 @@ typedef enum plethron_loss {
 } plethron_loss;
 
 typedef enum plethron_reduction {
-    PLETHRON_REDUCTION_MEAN = 0, /* a gradient is the mean over the rows */
-    PLETHRON_REDUCTION_SUM = 1   /* ... the sum over the rows, as in the tutorial */
+    PLETHRON_REDUCTION_MEAN = 0, /* a gradient is the mean over the rows, by their weights */
+    PLETHRON_REDUCTION_SUM = 1   /* ... the weighted sum over the rows, as in the tutorial */
 } plethron_reduction;
+
+/* How a gradient becomes a step (the formulas stand in kernels/step.cl). */
+typedef enum plethron_optimizer {
+    PLETHRON_OPTIMIZER_GD = 0,
+    PLETHRON_OPTIMIZER_MOMENTUM = 1, /* heavy ball */
+    PLETHRON_OPTIMIZER_NESTEROV = 2,
+    PLETHRON_OPTIMIZER_ADAM = 3
+} plethron_optimizer;
+
+/* The learning rate's factor at epoch t, counted from 0. */
+typedef enum plethron_schedule {
+    PLETHRON_SCHEDULE_CONSTANT = 0, /* 1 */
+    PLETHRON_SCHEDULE_INVERSE = 1,  /* (1 + t)^-decay */
+    PLETHRON_SCHEDULE_COSINE = 2    /* (1 + cos(pi t / epochs)) / 2 */
+} plethron_schedule;
 
 typedef enum plethron_init {
     PLETHRON_INIT_ZEROS = 0,
@@ -201,7 +238,7 @@ typedef enum plethron_init {
     PLETHRON_INIT_NORMAL = 2   /* weights normal with deviation 1 / sqrt(n_features) (sum of twelve uniforms); bias 0 */
 } plethron_init;
 
-enum { PLETHRON_NO_CLASS = -1 };
+enum { PLETHRON_NO_CLASS = -1, PLETHRON_NONE = -1 };
 
 typedef struct plethron_bank_options {
     size_t struct_size;
@@ -219,17 +256,55 @@ typedef struct plethron_bank_options {
     plethron_reduction reduction;
     plethron_init init;
     const float *start; /* [n_features + 1, n_units], bias last: start weights, instead of init; NULL for init */
+
+    plethron_floats l1;          /* finite, >= 0: a proximal step after each step; the bias is free; default 0 */
+    plethron_integers optimizer; /* a plethron_optimizer; default PLETHRON_OPTIMIZER_GD */
+    plethron_floats momentum;    /* 0 <= m < 1: of momentum and nesterov; beta 1 of adam; default 0.9 */
+    plethron_floats beta2;       /* 0 <= b < 1, of adam; default 0.999 */
+    plethron_floats epsilon;     /* 1e-30 to 1, of adam; default 1e-8 */
+    plethron_integers schedule;  /* a plethron_schedule; default PLETHRON_SCHEDULE_CONSTANT */
+    plethron_floats decay;       /* 0 to 4, of the schedule `inverse`; default 0.5 */
+
+    /* Stopping rules, looked at every check_every epochs. */
+    plethron_floats tolerance; /* >= 0: the unit has converged when no component of its gradient (with its penalties) is
+                                  larger; 0, the default: no such rule. Not together with batches */
+    plethron_integers patience; /* >= 0: the unit stops when its held-out loss was not lower than the lowest for so many
+                                   epochs; in the end it has the weights of the lowest. Needs an excluded_fold. 0, the
+                                   default: no such rule */
+    int64_t check_every;        /* >= 1; 0 means the default, 10 */
+
+    /* Which rows count, and how much. A row's weight is its sample weight, times its class's weight, times how often
+     * the bootstrap drew it; 0 in the excluded fold and where the target is missing. */
+    plethron_floats
+        weight_negative; /* finite, >= 0: of rows with y = 0; default 1. For y between 0 and 1 between both */
+    plethron_floats weight_positive; /* finite, >= 0: of rows with y = 1; default 1 */
+    plethron_integers balanced;      /* 1: both class weights are (weight of all rows) / (2 weight of the class's rows),
+                                        whatever weight_negative and weight_positive say; default 0 */
+    plethron_integers weight_column; /* column of sample_weights, or PLETHRON_NONE (default): all rows weigh 1 */
+    plethron_integers excluded_fold; /* fold to hold out, or PLETHRON_NONE (default) */
+    plethron_integers bootstrap;     /* 1: learn from n_samples rows drawn with replacement, a function of seed and id;
+                                        default 0. Takes a byte a row and unit on the device */
+    plethron_integers entity;        /* whose rows the unit learns from, or PLETHRON_NONE (default): from all */
+
+    /* Mini-batches, for the whole bank: each epoch takes the rows in a new order, a function of batch_seed and the
+     * epoch, and makes a step every batch_size rows, where a gradient sum is scaled by n_samples / rows of the batch.
+     */
+    size_t batch_size;  /* a multiple of 16; 0, the default: all rows at once */
+    int64_t batch_seed; /* 0 to 2^53 - 1 */
 } plethron_bank_options;
 
 /* Why a unit stands where it stands. */
 typedef enum plethron_unit_state {
-    PLETHRON_UNIT_NEW = 0,         /* not trained yet */
-    PLETHRON_UNIT_MAX_EPOCHS = 1,  /* ran all its epochs */
-    PLETHRON_UNIT_DIVERGED = 2,    /* its weights or its loss are not finite */
-    PLETHRON_UNIT_SEPARABLE = 3,   /* ran all its epochs, and a plane splits its classes without error: without l2 the
-                                      log loss has no finite optimum, so the weights would grow for ever */
-    PLETHRON_UNIT_INTERRUPTED = 4, /* stopped by a callback before its epochs were over */
-    PLETHRON_UNIT_ONE_CLASS = 5    /* ran all its epochs, but its targets are all 0 or all 1: nothing to tell apart */
+    PLETHRON_UNIT_NEW = 0,           /* not trained yet */
+    PLETHRON_UNIT_MAX_EPOCHS = 1,    /* ran all its epochs */
+    PLETHRON_UNIT_DIVERGED = 2,      /* its weights or its loss are not finite */
+    PLETHRON_UNIT_SEPARABLE = 3,     /* ran all its epochs, and a plane splits its classes without error: without l2 the
+                                        log loss has no finite optimum, so the weights would grow for ever */
+    PLETHRON_UNIT_INTERRUPTED = 4,   /* stopped by a callback before its epochs were over */
+    PLETHRON_UNIT_ONE_CLASS = 5,     /* its targets are all 0 or all 1: nothing to tell apart. Ran all its epochs */
+    PLETHRON_UNIT_CONVERGED = 6,     /* its gradient is within its tolerance */
+    PLETHRON_UNIT_EARLY_STOPPED = 7, /* its held-out loss had not fallen for `patience` epochs */
+    PLETHRON_UNIT_NO_ROWS = 8        /* no row counts for it: it was not trained */
 } plethron_unit_state;
 
 /* Everything about one unit but its weights. Set struct_size before asking. */
@@ -245,9 +320,34 @@ typedef struct plethron_unit {
     int64_t id;
     plethron_unit_state state;
     int64_t epochs_done;
-    float final_loss; /* mean over the rows, without the penalty; the measures are NaN before training */
-    float error_sum;  /* sum over the rows of p - y */
-    float accuracy;   /* share of rows on whose side of 0.5 p lies with y */
+    float
+        final_loss; /* mean over the rows by their weights, without the penalty; the measures are NaN before training */
+    float error_sum; /* weighted sum over the rows of p - y */
+    float accuracy;  /* share of the rows' weight on whose side of 0.5 p lies with y */
+
+    float l1;
+    plethron_optimizer optimizer;
+    float momentum;
+    float beta2;
+    float epsilon;
+    plethron_schedule schedule;
+    float decay;
+    float tolerance;
+    int64_t patience;
+    float weight_negative; /* where `balanced`: what was found from the rows, after training */
+    float weight_positive;
+    int64_t balanced;
+    int64_t weight_column;
+    int64_t excluded_fold;
+    int64_t bootstrap;
+    int64_t entity;
+    float row_weight;    /* sum of the rows' weights, class weights left out; so are they in error_sum, accuracy, auc */
+    float gradient_norm; /* at the last look at its stopping rules; NaN without */
+    float auc;           /* area under the ROC curve; NaN unless it was asked for, or with one class */
+    float held_out_loss; /* on the rows of the excluded fold, by their sample weights; NaN without */
+    float held_out_error_sum;
+    float held_out_accuracy;
+    float held_out_auc;
 } plethron_unit;
 
 /* Makes a bank: host memory only, no device. Every array is checked: its length is 0, 1 or n_units and its values lie
@@ -263,6 +363,9 @@ PLETHRON_API size_t plethron_bank_n_units(const plethron_bank *bank);
 PLETHRON_API const float *plethron_bank_weights(const plethron_bank *bank); /* W [n_features, n_units], for raw data */
 PLETHRON_API const float *plethron_bank_biases(const plethron_bank *bank);  /* b [n_units] */
 PLETHRON_API plethron_reduction plethron_bank_reduction(const plethron_bank *bank);
+PLETHRON_API int64_t plethron_bank_check_every(const plethron_bank *bank);
+PLETHRON_API size_t plethron_bank_batch_size(const plethron_bank *bank); /* 0: all rows at once */
+PLETHRON_API int64_t plethron_bank_batch_seed(const plethron_bank *bank);
 /* The strategy that trained the bank, such as "staged"; "" before training. Borrowed. */
 PLETHRON_API const char *plethron_bank_strategy(const plethron_bank *bank);
 PLETHRON_API plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, plethron_unit *out,
@@ -307,6 +410,7 @@ typedef struct plethron_progress {
     int64_t n_epochs; /* epochs of the longest unit */
     double elapsed_s;
     const char *plan; /* the plan in one line: strategy, tile sizes, device */
+    size_t n_live;    /* units that still train */
 } plethron_progress;
 
 typedef struct plethron_train_options {
@@ -318,15 +422,18 @@ typedef struct plethron_train_options {
      * reached and returns PLETHRON_ERROR_INTERRUPTED. */
     bool (*on_progress)(void *context, const plethron_progress *progress);
     void *context;
+    bool auc; /* find the area under the ROC curve of each unit at the end: a sort of the rows a unit */
 } plethron_train_options;
 
-/* Trains every unit of the bank on the data set, on the data set's device, until its epochs are done. A bank that was
- * trained before goes on from its weights and its epoch count. On success (and on PLETHRON_ERROR_INTERRUPTED) weights,
- * states and measures of the bank are those reached; on any other error the bank is as before.
- * Errors: PLETHRON_ERROR_ARGUMENT (n_features differ, a target column that does not exist, target values outside
- * [0, 1] for a unit without a class), PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason),
- * PLETHRON_ERROR_MEMORY, PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL.
- * Cost: 4 * n_samples * n_features flops a unit and epoch. */
+/* Trains every unit of the bank on the data set, on the data set's device, until its epochs are done or one of its
+ * rules stops it. Units that have stopped cost nothing more. A bank that was trained before goes on from its weights
+ * and its epoch count, with moments of 0. On success (and on PLETHRON_ERROR_INTERRUPTED) weights, states and measures
+ * of the bank are those reached; on any other error the bank is as before. Errors, before anything is trained:
+ * PLETHRON_ERROR_ARGUMENT (n_features differ; a target column, weight column, fold or entity that does not exist;
+ * target values outside [0, 1] for a unit without a class; a patience without an excluded fold; a tolerance with
+ * batches), PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason), PLETHRON_ERROR_MEMORY,
+ * PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. What concerns one unit only is its state. Cost: 4 * n_samples *
+ * n_features flops a unit and epoch; for units of entities, of the entity's samples. */
 PLETHRON_API plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank,
                                             const plethron_train_options *options, plethron_error *err);
 

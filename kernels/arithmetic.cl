@@ -29,15 +29,24 @@ typedef float vfloat;
 typedef int vint;
 #define as_vfloat as_float
 #define as_vint as_int
+#define TO_VFLOAT convert_float
+#define LOAD_BYTES(pointer) convert_float(*(pointer))
 #elif UNIT_VECTOR == 2 || UNIT_VECTOR == 4 || UNIT_VECTOR == 8 || UNIT_VECTOR == 16
 typedef JOIN(float, UNIT_VECTOR) vfloat;
 typedef JOIN(int, UNIT_VECTOR) vint;
 #define as_vfloat JOIN(as_float, UNIT_VECTOR)
 #define as_vint JOIN(as_int, UNIT_VECTOR)
+#define TO_VFLOAT JOIN(convert_float, UNIT_VECTOR)
+#define LOAD_BYTES(pointer) TO_VFLOAT(JOIN(vload, UNIT_VECTOR)(0, pointer))
 #else
 #error "UNIT_VECTOR must be 1, 2, 4, 8 or 16"
 #endif
 #endif
+
+#define LOAD(space, pointer) (*(space const vfloat *)(pointer))
+#define LOAD_INTEGERS(space, pointer) (*(space const vint *)(pointer))
+#define STORE(space, pointer, value) (*(space vfloat *)(pointer) = (value))
+#define STORE_INTEGERS(space, pointer, value) (*(space vint *)(pointer) = (value))
 
 /* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
 #define Z_MAX 87.0f
@@ -121,4 +130,41 @@ static inline vfloat softplus(vfloat z) {
     vfloat y = log_one_plus(exp_bounded(t));
     y = z > (vfloat)(0.0f) ? z + y : y;
     return z == z ? y : z;
+}
+
+/* log(x) for a normal x >= 1: the exponent times ln 2, and the significand's logarithm. */
+static inline vfloat log_from_one(vfloat x) {
+    const vint exponent = (as_vint(x) >> (vint)(23)) - (vint)(127);
+    const vfloat significand = as_vfloat((as_vint(x) & (vint)(0x7FFFFF)) | (vint)(0x3F800000));
+    /* an integer below 2^22 in the low bits of 1.5 * 2^23 is that float plus the integer */
+    const vfloat n = as_vfloat(exponent + as_vint((vfloat)(12582912.0f))) - (vfloat)(12582912.0f);
+    return fma(n, (vfloat)(0.693147181f), log_one_plus(significand - (vfloat)(1.0f)));
+}
+
+/* cos(pi t) for 0 <= t <= 1, absolute error below 2e-7: the Taylor polynomial of sin(a), a = pi (1/2 - t), of degree
+ * 11. */
+static inline vfloat cos_pi(vfloat t) {
+    const vfloat a = ((vfloat)(0.5f) - t) * (vfloat)(3.14159265f), square = a * a;
+    vfloat q = (vfloat)(-2.50521084e-8f);
+    q = fma(q, square, (vfloat)(2.75573192e-6f));
+    q = fma(q, square, (vfloat)(-1.98412698e-4f));
+    q = fma(q, square, (vfloat)(8.33333333e-3f));
+    q = fma(q, square, (vfloat)(-1.66666667e-1f));
+    return fma(a * square, q, a);
+}
+
+/* sqrt(x) for x >= 0, relative error below 3e-7: x / sqrt(x) by Newton steps from an approximation that halves and
+ * negates the exponent (D. Eberly, "Fast inverse square root revisited", 2010). Infinity gives NaN. */
+static inline vfloat square_root(vfloat x) {
+    vfloat y = as_vfloat((vint)(0x5F3759DF) - (as_vint(x) >> (vint)(1)));
+    for (int i = 0; i < 3; i++) y = y * fma((vfloat)(-0.5f) * x * y, y, (vfloat)(1.5f));
+    return x * y;
+}
+
+/* a / b for a normal b > 0 below 2^126, relative error below 2e-7: a times the reciprocal by Newton steps from an
+ * approximation that negates the exponent. */
+static inline vfloat quotient(vfloat a, vfloat b) {
+    vfloat y = as_vfloat((vint)(0x7EF311C7) - as_vint(b));
+    for (int i = 0; i < 4; i++) y = fma(y, fma(-b, y, (vfloat)(1.0f)), y);
+    return a * y;
 }

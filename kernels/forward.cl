@@ -1,17 +1,19 @@
 /* Stage 1: P = sigmoid(X W + b), dot product, bias and sigmoid in one pass.
  *
  *   X_g  tiles of X                               W_g  [n_features + 1, w_stride], bias in the last row
- *   P_g  [n_samples rounded up to ROWS, p_stride] of units first_unit ... in W
+ *   P_g  [rows rounded up to ROWS, p_stride] of the units from first_unit and the rows from first_row on
  *
- * Launch: dimension 0 covers the units, UNITS a group; dimension 1 the samples, ROWS a group.
+ * Launch: dimension 0 covers the units, UNITS a group; dimension 1 the rows, ROWS a group. first_row is a multiple of
+ * TILE.
  * Order: z starts at the bias and gains one fma a feature, features ascending.
  * activate 0 stores z itself, which the log loss is measured from.
  */
 __kernel void forward(__global const float *X_g, __global const float *W_g, __global float *P_g, int n_tiles,
-                      int n_features, int w_stride, int first_unit, int p_stride, int activate) {
+                      int n_features, int w_stride, int first_row, int first_unit, int p_stride, int activate) {
     const int unit = get_global_id(0) * ITEM_UNITS;
     const int row = get_global_id(1) * ITEM_ROWS;
     __global const float *W_units_g = W_g + first_unit;
+    const int first_tile = first_row / TILE;
 
     vfloat z[ITEM_ROWS][ITEM_VECTORS];
 #pragma unroll
@@ -26,7 +28,7 @@ __kernel void forward(__global const float *X_g, __global const float *W_g, __gl
     __local float W_l[DEPTH * UNITS] __attribute__((aligned(64)));
     const int item = get_local_id(1) * LOCAL_UNITS + get_local_id(0);
     const int group_unit = get_group_id(0) * UNITS;
-    const int group_tile = get_group_id(1) * (ROWS / TILE);
+    const int group_tile = first_tile + get_group_id(1) * (ROWS / TILE);
     for (int k0 = 0; k0 < n_features; k0 += DEPTH) {
         for (int e = item; e < DEPTH * ROWS; e += LOCAL_ROWS * LOCAL_UNITS) {
             const int tile = e / (DEPTH * TILE), k = e / TILE % DEPTH, lane = e % TILE;
@@ -44,8 +46,8 @@ __kernel void forward(__global const float *X_g, __global const float *W_g, __gl
     }
 #else
     (void)n_tiles; /* an item never leaves its tile */
-    multiply_add(X_g + (size_t)(row / TILE) * n_features * TILE + row % TILE, TILE, 1, W_units_g + unit, w_stride,
-                 n_features, z);
+    multiply_add(X_g + (size_t)(first_tile + row / TILE) * n_features * TILE + row % TILE, TILE, 1, W_units_g + unit,
+                 w_stride, n_features, z);
 #endif
 
 #pragma unroll

@@ -1,52 +1,85 @@
-/* Measures of each unit, from the z that forward stores with activate 0.
+/* Sums over the samples for each unit, a block of BLOCK_ROWS samples at a time.
  *
- *   measure       Z_g [n_samples, z_stride] -> L_g, E_g, C_g [n_blocks, z_stride]: each block's sum of losses, sum of
- *                 errors p - y, and number of samples on the right side of 0.5
- *   measure_total adds the blocks into their first rows, blocks ascending
+ *   weigh    the rows' weights -> [WEIGH_SUMS, n_blocks, sum_stride]
+ *   measure  Z_g [n_rows, z_stride], the z of the rows from first_row on -> [MEASURE_SUMS, n_blocks, sum_stride], of
+ *            which it writes the blocks from first_row / BLOCK_ROWS on
+ *   add_blocks   [n_sums, n_blocks, sum_stride] -> T_g [n_sums, u_stride]
  *
- * Values a unit are those of the bank; Z_g holds the units from first_unit on.
+ * The sums are of the units from first_unit on.
  *
- * Launch: dimension 0 covers the units, UNIT_VECTOR an item; dimension 1 of measure the blocks of BLOCK_ROWS samples.
- * Order: a block's sums start at 0 and add its samples ascending.
+ * Launch: dimension 0 covers the units, UNIT_VECTOR an item; dimension 1 the blocks, of add_blocks the sums.
+ * Order: a block's sums start at 0 and add its samples ascending; blocks are added ascending to 0.
  */
-__kernel void measure(__global const float *Z_g, __global const float *Y_g, __global float *L_g, __global float *E_g,
-                      __global int *C_g, __global const int *target_g, __global const float *positive_class_g,
-                      __global const int *loss_g, int n_samples, int first_unit, int n_units, int y_stride,
-                      int z_stride) {
+#define WEIGH_NEGATIVE 0 /* sum of weight * (1 - y) */
+#define WEIGH_POSITIVE 1 /* sum of weight * y */
+#define WEIGH_HELD_NEGATIVE 2
+#define WEIGH_HELD_POSITIVE 3
+#define WEIGH_SUMS 4
+
+#define MEASURE_LOSS 0      /* sum of weight * class weight * loss */
+#define MEASURE_ERROR 1     /* sum of weight * (p - y) */
+#define MEASURE_CORRECT 2   /* sum of weight where p is on y's side of 0.5 */
+#define MEASURE_HELD_LOSS 3 /* the same over the held-out rows, without class weights */
+#define MEASURE_HELD_ERROR 4
+#define MEASURE_HELD_CORRECT 5
+#define MEASURE_SUMS 6
+
+__kernel void weigh(__global float *sums_g, ROW_PARAMETERS, int n_samples, int first_unit, int n_units, int n_blocks,
+                    int sum_stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;
     const int block = get_global_id(1);
     if (unit >= n_units) return;
-    const vint loss = *(__global const vint *)(loss_g + first_unit + unit);
+    const row_sources from = ROW_SOURCES;
+    const row_units units = row_units_load(&from, first_unit + unit);
     const int end = min(n_samples, (block + 1) * BLOCK_ROWS);
-    vfloat losses = (vfloat)(0.0f), errors = (vfloat)(0.0f);
-    vint correct = (vint)(0);
+    vfloat sums[WEIGH_SUMS];
+    for (int s = 0; s < WEIGH_SUMS; s++) sums[s] = (vfloat)(0.0f);
     for (int i = block * BLOCK_ROWS; i < end; i++) {
-        const vfloat z = LOAD(__global, Z_g + (size_t)i * z_stride + unit);
-        const vfloat y = load_target(Y_g, y_stride, target_g, positive_class_g, i, first_unit + unit);
-        const vfloat p = sigmoid(z);
-        losses += row_loss(z, p, y, loss);
-        errors += p - y;
-        correct += row_correct(p, y);
+        const row_view row = row_load(&from, &units, i);
+        const vfloat positive = row.y, negative = (vfloat)(1.0f) - row.y;
+        sums[WEIGH_NEGATIVE] += row.weight * negative;
+        sums[WEIGH_POSITIVE] += row.weight * positive;
+        sums[WEIGH_HELD_NEGATIVE] += row.held * negative;
+        sums[WEIGH_HELD_POSITIVE] += row.held * positive;
     }
-    const size_t at = (size_t)block * z_stride + unit;
-    STORE(__global, L_g + at, losses);
-    STORE(__global, E_g + at, errors);
-    *(__global vint *)(C_g + at) = correct;
+    for (int s = 0; s < WEIGH_SUMS; s++)
+        STORE(__global, sums_g + ((size_t)s * n_blocks + block) * sum_stride + unit, sums[s]);
 }
 
-__kernel void measure_total(__global float *L_g, __global float *E_g, __global int *C_g, int n_units, int n_blocks,
-                            int stride) {
+__kernel void measure(__global const float *Z_g, __global float *sums_g, ROW_PARAMETERS, int first_row, int n_rows,
+                      int first_unit, int n_units, int n_blocks, int z_stride, int sum_stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;
+    const int block = get_global_id(1);
     if (unit >= n_units) return;
-    vfloat losses = (vfloat)(0.0f), errors = (vfloat)(0.0f);
-    vint correct = (vint)(0);
-    for (int block = 0; block < n_blocks; block++) {
-        const size_t at = (size_t)block * stride + unit;
-        losses += LOAD(__global, L_g + at);
-        errors += LOAD(__global, E_g + at);
-        correct += *(__global const vint *)(C_g + at);
+    const row_sources from = ROW_SOURCES;
+    const row_units units = row_units_load(&from, first_unit + unit);
+    const int end = min(n_rows, (block + 1) * BLOCK_ROWS);
+    vfloat sums[MEASURE_SUMS];
+    for (int s = 0; s < MEASURE_SUMS; s++) sums[s] = (vfloat)(0.0f);
+    for (int i = block * BLOCK_ROWS; i < end; i++) {
+        const vfloat z = LOAD(__global, Z_g + (size_t)i * z_stride + unit);
+        const row_view row = row_load(&from, &units, first_row + i);
+        const vfloat p = sigmoid(z), error = p - row.y, loss = row_loss(z, p, row.y, units.loss);
+        sums[MEASURE_LOSS] = fma(row_full_weight(&from, &units, &row), loss, sums[MEASURE_LOSS]);
+        sums[MEASURE_ERROR] = fma(row.weight, error, sums[MEASURE_ERROR]);
+        sums[MEASURE_CORRECT] += row_correct(p, row.y, row.weight);
+        if (from.uses & USE_FOLDS) {
+            sums[MEASURE_HELD_LOSS] = fma(row.held, loss, sums[MEASURE_HELD_LOSS]);
+            sums[MEASURE_HELD_ERROR] = fma(row.held, error, sums[MEASURE_HELD_ERROR]);
+            sums[MEASURE_HELD_CORRECT] += row_correct(p, row.y, row.held);
+        }
     }
-    STORE(__global, L_g + unit, losses);
-    STORE(__global, E_g + unit, errors);
-    *(__global vint *)(C_g + unit) = correct;
+    for (int s = 0; s < MEASURE_SUMS; s++)
+        STORE(__global, sums_g + ((size_t)s * n_blocks + first_row / BLOCK_ROWS + block) * sum_stride + unit, sums[s]);
+}
+
+__kernel void add_blocks(__global const float *sums_g, __global float *T_g, int first_unit, int n_units, int n_blocks,
+                         int sum_stride, int u_stride) {
+    const int unit = get_global_id(0) * UNIT_VECTOR;
+    const int which = get_global_id(1);
+    if (unit >= n_units) return;
+    vfloat total = (vfloat)(0.0f);
+    for (int block = 0; block < n_blocks; block++)
+        total += LOAD(__global, sums_g + ((size_t)which * n_blocks + block) * sum_stride + unit);
+    STORE(__global, T_g + (size_t)which * u_stride + first_unit + unit, total);
 }

@@ -1,14 +1,67 @@
-/* What a row means to a unit: its target, its delta, its loss. Written once; every strategy includes it, the host's C
- * loops too (see arithmetic.cl).
+/* What a row means to a unit: its target, its weight, its delta, its loss. Written once; every strategy includes it,
+ * the host's C loops too (see arithmetic.cl).
  *
- * `losses` is the set of losses that occur in the bank, one bit each. It is a compile-time constant in kernels
- * (LOSSES), so that what no unit needs costs nothing; a unit's result does not depend on it.
+ * A row's weight is  sample weight x class weight x bootstrap count,  and 0 in the unit's excluded fold and where its
+ * target is missing. Factors that a unit does not have are 1, so `uses` (unit.cl) changes no bit.
  */
 
-/* The values of plethron_loss. */
-#define LOSS_LOG 0
-#define LOSS_MSE 1
-#define LOSS_TUTORIAL 2
+/* Arguments of each kernel that reads rows, and the struct that carries them:
+ *   Y_g [n_targets, y_stride]   targets              S_g [n_columns, y_stride]   sample weights
+ *   F_g [y_stride]              fold of a row        C_g [y_stride, u_stride]    bootstrap counts
+ *   row_g [y_stride]            with USE_SHUFFLE: where the row in this place of X_g stands in all the others
+ *   U_g [UNIT_FIELDS, u_stride] the units (unit.cl)
+ * What is not used is a buffer of one element. */
+#define ROW_PARAMETERS                                                                                          \
+    __global const float *Y_g, __global const float *S_g, __global const uchar *F_g, __global const uchar *C_g, \
+        __global const int *row_g, __global const float *U_g, int y_stride, int u_stride, int uses_given
+#define ROW_SOURCES \
+    { Y_g, S_g, F_g, C_g, row_g, U_g, (size_t)y_stride, u_stride, USES_OR(uses_given) }
+
+typedef struct row_sources {
+    __global const float *Y_g;
+    __global const float *S_g;
+    __global const uchar *F_g;
+    __global const uchar *C_g;
+    __global const int *row_g;
+    __global const float *U_g;
+    size_t y_stride;
+    int u_stride;
+    int uses;
+} row_sources;
+
+/* What rows need to know of the units unit ... unit + UNIT_VECTOR - 1. */
+typedef struct row_units {
+    int unit;
+    int target; /* of all units, without USE_MANY_TARGETS */
+    vint loss;
+    vint excluded_fold;
+    vint bootstrap;
+    vfloat positive_class;
+    vfloat weight_negative;
+    vfloat weight_positive;
+} row_units;
+
+/* One row, as the units see it. */
+typedef struct row_view {
+    vfloat y;      /* the target, in [0, 1] */
+    vfloat weight; /* without class weights, 0 where the row is not trained on */
+    vfloat held;   /* the row's weight in the held-out fold, 0 outside it */
+} row_view;
+
+static inline row_units row_units_load(const row_sources *from, int unit) {
+    __global const float *U_g = from->U_g;
+    const int u_stride = from->u_stride;
+    row_units units;
+    units.unit = unit;
+    units.target = ((__global const int *)U_g)[(size_t)UNIT_TARGET * u_stride];
+    units.loss = UNIT_INTEGERS(UNIT_LOSS, unit);
+    units.positive_class = UNIT_VALUES(UNIT_POSITIVE_CLASS, unit);
+    units.excluded_fold = from->uses & USE_FOLDS ? UNIT_INTEGERS(UNIT_EXCLUDED_FOLD, unit) : (vint)(-1);
+    units.bootstrap = from->uses & USE_BOOTSTRAP ? UNIT_INTEGERS(UNIT_BOOTSTRAP, unit) : (vint)(0);
+    units.weight_negative = from->uses & USE_CLASS_WEIGHTS ? UNIT_VALUES(UNIT_WEIGHT_NEGATIVE, unit) : (vfloat)(1.0f);
+    units.weight_positive = from->uses & USE_CLASS_WEIGHTS ? UNIT_VALUES(UNIT_WEIGHT_POSITIVE, unit) : (vfloat)(1.0f);
+    return units;
+}
 
 /* y as the unit sees it: value == positive_class for a class against the rest, the value itself for class -1. Class
  * codes are whole numbers, so different codes are at least 1 apart; the difference is bounded instead of compared
@@ -19,16 +72,59 @@ static inline vfloat row_target(vfloat value, vfloat positive_class) {
     return positive_class < (vfloat)(0.0f) ? value : is_class;
 }
 
-/* dL/dz. */
-static inline vfloat row_delta(vfloat p, vfloat y, vint loss, int losses) {
+/* Row i of the [.., y_stride] matrix M_g: one value for all lanes, or a lane's own row `field` of the units. */
+static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, size_t i) {
+    vfloat value = (vfloat)(1.0f);
+    float *lane = (float *)&value;
+    __global const int *column_g = (__global const int *)from->U_g + (size_t)field * from->u_stride + unit;
+#pragma unroll
+    for (int c = 0; c < UNIT_VECTOR; c++)
+        if (column_g[c] >= 0) lane[c] = M_g[(size_t)column_g[c] * from->y_stride + i];
+    return value;
+}
+
+static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
+    const size_t i = from->uses & USE_SHUFFLE ? (size_t)from->row_g[place] : (size_t)place;
+    row_view row;
+    vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, i)
+                                                 : (vfloat)(from->Y_g[(size_t)units->target * from->y_stride + i]);
+    row.weight = (vfloat)(1.0f);
+    if (from->uses & USE_ROW_WEIGHTS) row.weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, i);
+    if (from->uses & USE_MISSING) {
+        row.weight = value == value ? row.weight : (vfloat)(0.0f);
+        value = value == value ? value : (vfloat)(0.0f);
+    }
+    row.y = row_target(value, units->positive_class);
+    row.held = (vfloat)(0.0f);
+    if (from->uses & USE_FOLDS) {
+        const vint fold = (vint)((int)from->F_g[i]);
+        row.held = fold == units->excluded_fold ? row.weight : (vfloat)(0.0f);
+        row.weight = fold == units->excluded_fold ? (vfloat)(0.0f) : row.weight;
+    }
+    if (from->uses & USE_BOOTSTRAP) {
+        const vfloat count = LOAD_BYTES(from->C_g + i * (size_t)from->u_stride + units->unit);
+        row.weight = units->bootstrap == (vint)(1) ? row.weight * count : row.weight;
+    }
+    return row;
+}
+
+/* The weight of a row in the training loss: with its class's weight. */
+static inline vfloat row_full_weight(const row_sources *from, const row_units *units, const row_view *row) {
+    if (!(from->uses & USE_CLASS_WEIGHTS)) return row->weight;
+    const vfloat spread = units->weight_positive - units->weight_negative;
+    return row->weight * fma(row->y, spread, units->weight_negative);
+}
+
+/* dL/dz, times the weight. */
+static inline vfloat row_delta(vfloat p, vfloat y, vfloat weight, vint loss, int uses) {
     vfloat error = p - y;
     vfloat slope = (vfloat)(1.0f);
-    if (losses & (1 << LOSS_MSE)) slope = loss == (vint)(LOSS_MSE) ? p * ((vfloat)(1.0f) - p) : slope;
-    if (losses & (1 << LOSS_TUTORIAL)) {
+    if (uses & USE_MSE) slope = loss == (vint)(LOSS_MSE) ? p * ((vfloat)(1.0f) - p) : slope;
+    if (uses & USE_TUTORIAL) {
         vfloat s = sigmoid(p);
         slope = loss == (vint)(LOSS_TUTORIAL) ? s * ((vfloat)(1.0f) - s) : slope;
     }
-    return error * slope;
+    return error * slope * weight;
 }
 
 /* The row's loss: cross-entropy log(1 + exp(z)) - y z, or (p - y)^2 / 2. */
@@ -39,9 +135,10 @@ static inline vfloat row_loss(vfloat z, vfloat p, vfloat y, vint loss) {
     return loss == (vint)(LOSS_LOG) ? cross_entropy : squared;
 }
 
-/* 1 where p lies on the same side of 0.5 as y, else 0. */
-static inline vint row_correct(vfloat p, vfloat y) {
-    vint p_high = p >= (vfloat)(0.5f) ? (vint)(1) : (vint)(0);
-    vint y_high = y >= (vfloat)(0.5f) ? (vint)(1) : (vint)(0);
-    return p_high == y_high ? (vint)(1) : (vint)(0);
+/* The weight where p lies on the same side of 0.5 as y, else 0. */
+static inline vfloat row_correct(vfloat p, vfloat y, vfloat weight) {
+    const vfloat middle = (vfloat)(0.5f);
+    const vfloat if_high = p >= middle ? weight : (vfloat)(0.0f);
+    const vfloat if_low = p < middle ? weight : (vfloat)(0.0f); /* neither for NaN */
+    return y >= middle ? if_high : if_low;
 }

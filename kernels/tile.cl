@@ -47,12 +47,6 @@
 #ifndef BLOCK_ROWS
 #error "BLOCK_ROWS, the samples of a summation block, must be defined"
 #endif
-#ifndef LOSSES
-#error "LOSSES, the set of losses in the bank, must be defined"
-#endif
-#ifndef ONE_TARGET /* 1 when every unit learns the same column of Y */
-#define ONE_TARGET 0
-#endif
 
 #define ROWS (ITEM_ROWS * LOCAL_ROWS)
 #define ITEM_UNITS (ITEM_VECTORS * UNIT_VECTOR)
@@ -77,9 +71,6 @@
 #define FACTOR __global
 #endif
 
-#define LOAD(space, pointer) (*(space const vfloat *)(pointer))
-#define STORE(space, pointer, value) (*(space vfloat *)(pointer) = (value))
-
 /* sum[a][v] += x[d * x_depth + a * x_row] * y[d * y_depth + v], d ascending from 0 to depth - 1: one fma a term. */
 static inline void multiply_add(FACTOR const float *x, size_t x_depth, size_t x_row, FACTOR const float *y,
                                 size_t y_depth, int depth, vfloat sum[ITEM_ROWS][ITEM_VECTORS]) {
@@ -94,18 +85,4 @@ static inline void multiply_add(FACTOR const float *x, size_t x_depth, size_t x_
             for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = fma(x_d, y_d[v], sum[a][v]);
         }
     }
-}
-
-/* The target of sample i for the units u ... u + UNIT_VECTOR - 1; Y_g [n_targets, y_stride]. */
-static inline vfloat load_target(__global const float *Y_g, int y_stride, __global const int *target_g,
-                                 __global const float *positive_class_g, int i, int u) {
-    vfloat value;
-#if ONE_TARGET
-    value = (vfloat)(Y_g[(size_t)target_g[u] * y_stride + i]);
-#else
-    float *lane = (float *)&value;
-#pragma unroll
-    for (int c = 0; c < UNIT_VECTOR; c++) lane[c] = Y_g[(size_t)target_g[u + c] * y_stride + i];
-#endif
-    return row_target(value, LOAD(__global, positive_class_g + u));
 }

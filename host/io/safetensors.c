@@ -411,11 +411,19 @@ void safetensors_close(safetensors_file *file) {
     free(file);
 }
 
+static const stored_tensor *find(const safetensors_file *file, const char *name) {
+    for (size_t i = 0; i < file->n_tensors; i++)
+        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
+    return NULL;
+}
+
+bool safetensors_has(const safetensors_file *file, const char *name) {
+    return find(file, name) != NULL;
+}
+
 plethron_status safetensors_tensor_get(const safetensors_file *file, const char *name, safetensors_type type,
                                        int n_dimensions, safetensors_tensor *out, plethron_error *err) {
-    const stored_tensor *found = NULL;
-    for (size_t i = 0; i < file->n_tensors && !found; i++)
-        if (strcmp(file->tensors[i].name, name) == 0) found = &file->tensors[i];
+    const stored_tensor *found = find(file, name);
     if (!found)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: has no tensor '%s': %s of %d dimensions was expected",
                          file->path, name, types[type].name, n_dimensions);

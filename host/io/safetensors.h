@@ -36,6 +36,9 @@ typedef struct safetensors_file safetensors_file;
 plethron_status safetensors_open(const char *path, safetensors_file **out, plethron_error *err);
 void safetensors_close(safetensors_file *file);
 
+/* True when there is a tensor of that name. */
+bool safetensors_has(const safetensors_file *file, const char *name);
+
 /* The tensor of that name, type and number of dimensions; its data is borrowed and aligned for the type. The error
  * names the file, the tensor, what was found and what was expected. */
 plethron_status safetensors_tensor_get(const safetensors_file *file, const char *name, safetensors_type type,

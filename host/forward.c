@@ -1,0 +1,84 @@
+#include "forward.h"
+
+#include "dataset.h"
+#include "host_loops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct forward_stage {
+    plethron_device *device;
+    tile_sizes tiling;
+    device_program *program; /* NULL on the host */
+    device_kernel *kernel;
+};
+
+plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, forward_stage **out,
+                             plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    forward_stage *stage = NULL;
+    const char *const sources[] = {"arithmetic.cl", "tile.cl", "forward.cl"};
+    TRY(memory_allocate(1, sizeof *stage, "a stage", &memory, err));
+    stage = memory;
+    stage->device = device;
+    stage->tiling = *tiling;
+    if (!device_is_host(device)) {
+        TRY(tiling_program(device, tiling, 0, sources, sizeof sources / sizeof *sources, &stage->program, err));
+        TRY(program_kernel(stage->program, "forward", &stage->kernel, err));
+    }
+    *out = stage;
+    stage = NULL;
+out:
+    forward_close(stage);
+    return status;
+}
+
+void forward_close(forward_stage *stage) {
+    if (!stage) return;
+    kernel_close(stage->kernel);
+    program_close(stage->program);
+    free(stage);
+}
+
+size_t forward_out_rows(size_t n_rows) {
+    return (n_rows + DATASET_ROW_PADDING - 1) / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
+}
+
+/* Tile by tile of rows, HOST_LANES units at a time. */
+static void run_on_host(const forward_task *task) {
+    const host_loops *loops = host_loops_best();
+    const float *tiles = device_buffer_on_host(task->X), *weights = device_buffer_on_host(task->weights);
+    float *out = device_buffer_on_host(task->out);
+    const size_t n_tiles = (task->n_rows + DATASET_TILE - 1) / DATASET_TILE;
+#pragma omp parallel for schedule(dynamic, 4)
+    for (size_t tile = 0; tile < n_tiles; tile++) {
+        const size_t row = tile * DATASET_TILE, left = task->n_rows - row;
+        const size_t count = left < DATASET_TILE ? left : DATASET_TILE;
+        for (size_t unit = 0; unit < task->n_units; unit += HOST_LANES) {
+            float results[DATASET_TILE * HOST_LANES] __attribute__((aligned(64)));
+            const host_block block = {
+                .tiles = tiles + (task->first_row + row) * task->n_features,
+                .n_rows = (int)count,
+                .n_features = (int)task->n_features,
+                .n_vectors = 1,
+                .weights = weights + task->first_unit + unit,
+                .weights_stride = task->weights_stride,
+            };
+            loops->forward(&block, task->activate, results);
+            for (size_t i = 0; i < count; i++)
+                memcpy(out + (row + i) * task->out_stride + unit, results + i * HOST_LANES, HOST_LANES * sizeof *out);
+        }
+    }
+}
+
+plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err) {
+    if (!stage->kernel) {
+        run_on_host(task);
+        return PLETHRON_OK;
+    }
+    const kernel_range range = tiling_tiles(&stage->tiling, task->n_units, task->n_rows, 1);
+    return kernel_launch(stage->kernel, &range, err, "bbbiiiiiii", task->X, task->weights, task->out,
+                         (int)task->n_tiles, (int)task->n_features, (int)task->weights_stride, (int)task->first_row,
+                         (int)task->first_unit, (int)task->out_stride, (int)task->activate);
+}

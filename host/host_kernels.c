@@ -1,0 +1,79 @@
+/* Kernels compiled as C (host_kernels.h). HOST_KERNELS names this variant's table. */
+#include "host_kernels.h"
+
+#include "dataset.h"
+#include "opencl_c.h"
+
+#ifndef HOST_KERNELS
+#error "HOST_KERNELS, the name of this variant, must be defined"
+#endif
+
+#define __kernel static inline
+#define TILE DATASET_TILE
+#define BLOCK_ROWS DATASET_BLOCK_ROWS
+
+/* The item that the calling thread works on. */
+static _Thread_local int host_id[3];
+#define get_global_id(dimension) host_id[dimension]
+
+#include "arithmetic.cl"
+#include "random.cl"
+#include "unit.cl"
+
+#include "row.cl"
+#include "step.cl"
+
+#include "update.cl"
+
+#include "measure.cl"
+
+#include "bootstrap.cl"
+#include "check.cl"
+#include "shuffle.cl"
+#include "standardize.cl"
+
+/* run_NAME calls the kernel NAME for each of the items. */
+#define RUN(name, ...)                                                                             \
+    static void run_##name(const host_argument *a, size_t first, size_t end, size_t y, size_t z) { \
+        host_id[1] = (int)y;                                                                       \
+        host_id[2] = (int)z;                                                                       \
+        for (size_t x = first; x < end; x++) {                                                     \
+            host_id[0] = (int)x;                                                                   \
+            name(__VA_ARGS__);                                                                     \
+        }                                                                                          \
+    }
+
+#define B(i) a[i].buffer
+#define I(i) a[i].integer
+#define F(i) a[i].real
+
+#define ROWS_TYPES "bbbbbbiii"
+#define ROWS_AT(i) B(i), B(i + 1), B(i + 2), B(i + 3), B(i + 4), B(i + 5), I(i + 6), I(i + 7), I(i + 8)
+
+RUN(update, B(0), B(1), B(2), B(3), B(4), B(5), B(6), I(7), I(8), I(9), I(10), I(11), I(12), I(13), I(14), I(15), I(16),
+    F(17), I(18))
+RUN(weigh, B(0), ROWS_AT(1), I(10), I(11), I(12), I(13), I(14))
+RUN(measure, B(0), B(1), ROWS_AT(2), I(11), I(12), I(13), I(14), I(15), I(16), I(17))
+RUN(add_blocks, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
+RUN(check, B(0), B(1), B(2), B(3), B(4), I(5), I(6), I(7), I(8))
+RUN(keep_best, B(0), B(1), B(2), I(3), I(4))
+RUN(bootstrap, B(0), B(1), I(2), I(3), I(4))
+RUN(order, B(0), I(1), I(2), I(3), I(4), I(5), I(6))
+RUN(shuffle, B(0), B(1), B(2), I(3), I(4))
+RUN(moments, B(0), B(1), B(2), B(3), I(4), I(5))
+RUN(standardize, B(0), B(1), B(2), I(3))
+
+const host_kernel HOST_KERNELS[] = {
+    {"update", "bbbbbbbiiiiiiiiiifi", run_update},
+    {"weigh", "b" ROWS_TYPES "iiiii", run_weigh},
+    {"measure", "bb" ROWS_TYPES "iiiiiii", run_measure},
+    {"add_blocks", "bbiiiii", run_add_blocks},
+    {"check", "bbbbbiiii", run_check},
+    {"keep_best", "bbbii", run_keep_best},
+    {"bootstrap", "bbiii", run_bootstrap},
+    {"order", "biiiiii", run_order},
+    {"shuffle", "bbbii", run_shuffle},
+    {"moments", "bbbbii", run_moments},
+    {"standardize", "bbbi", run_standardize},
+    {NULL, NULL, NULL},
+};

@@ -1,0 +1,105 @@
+/* The live set: the units that still train, on the device, and all that is done to them whatever the strategy: steps,
+ * row weights, measures, stopping rules, the order of mini-batches. */
+#ifndef PLETHRON_LIVE_H
+#define PLETHRON_LIVE_H
+
+#include "forward.h"
+#include "problem.h"
+
+typedef struct strategy strategy;
+
+typedef struct train_plan {
+    const strategy *strategy;
+    tile_sizes tiling;
+    size_t shard_units; /* units whose gradient is computed at once: a multiple of UNIT_PADDING */
+    size_t n_parts;     /* of the gradient, for `staged`: 1 or n_blocks (gradient.cl) */
+    char text[256];     /* the plan in one line */
+} train_plan;
+
+/* Sums over rows for each unit; the order of the rows of `totals` (kernels/measure.cl). */
+enum weigh_sum { WEIGH_NEGATIVE, WEIGH_POSITIVE, WEIGH_HELD_NEGATIVE, WEIGH_HELD_POSITIVE, WEIGH_SUMS };
+enum measure_sum {
+    MEASURE_LOSS,
+    MEASURE_ERROR,
+    MEASURE_CORRECT,
+    MEASURE_HELD_LOSS,
+    MEASURE_HELD_ERROR,
+    MEASURE_HELD_CORRECT,
+    MEASURE_SUMS
+};
+
+/* What kernels read of rows besides X: the arguments ROW_PARAMETERS of row.cl but the last three. */
+typedef struct row_buffers {
+    device_buffer *targets, *weights, *folds, *counts, *order;
+} row_buffers;
+
+typedef struct live_set {
+    const train_problem *problem; /* borrowed */
+    const train_plan *plan;       /* borrowed */
+    plethron_device *device;
+    device_buffer *weights;    /* [n_features + 1, unit_stride] */
+    device_buffer *moments;    /* [2, n_features + 1, unit_stride], or one element */
+    device_buffer *distances;  /* [n_features + 1, unit_stride], or one element: from the optimum (update.cl) */
+    device_buffer *best;       /* [n_features + 1, unit_stride], or one element */
+    device_buffer *units;      /* [UNIT_FIELDS, unit_stride] */
+    device_buffer *state;      /* [STATE_FIELDS, unit_stride] */
+    device_buffer *held_scale; /* [unit_stride] */
+    device_buffer *totals;     /* [MEASURE_SUMS, unit_stride] */
+    row_buffers rows;          /* targets, weights and folds are the data set's */
+    device_buffer *X;          /* the data set's, or the shuffled copy: the rows in the order of this epoch */
+    struct live_kernels *kernels;
+    unsigned launches_to_flush;
+} live_set;
+
+/* Puts the problem's units on the device. Draws the bootstrap replicates. */
+plethron_status live_open(const train_problem *problem, const train_plan *plan, live_set **out, plethron_error *err);
+void live_close(live_set *live);
+
+/* The units' values again, after the problem's have changed. */
+plethron_status live_upload_units(live_set *live, plethron_error *err);
+/* Brings weights, best weights, moments and state to the problem. */
+plethron_status live_download(live_set *live, plethron_error *err);
+/* Brings the state alone. */
+plethron_status live_download_state(live_set *live, plethron_error *err);
+
+/* A part of the units, first a multiple of UNIT_PADDING. */
+typedef struct unit_shard {
+    size_t first;
+    size_t count;
+} unit_shard;
+
+/* A range of rows, first a multiple of DATASET_TILE. */
+typedef struct row_batch {
+    size_t first;
+    size_t count;
+} row_batch;
+
+/* Where gradient sums lie: of weights [n_parts, n_features, stride], of biases [n_bias_parts, stride]. */
+typedef struct gradient_sums {
+    device_buffer *weights;
+    device_buffer *biases;
+    size_t n_parts;
+    size_t n_bias_parts;
+    size_t stride;
+} gradient_sums;
+
+/* Runs the epochs first ... first + count - 1 with the strategy's gradients or its own epochs, checks the rules where
+ * they are due, and waits. */
+plethron_status live_epochs(live_set *live, void *run, int64_t first, int64_t count, plethron_error *err);
+
+/* Sums over the rows (enum weigh_sum, enum measure_sum) of each unit: [.., unit_stride]. */
+plethron_status live_weigh(live_set *live, void *run, float *totals, plethron_error *err);
+plethron_status live_measure(live_set *live, void *run, float *totals, plethron_error *err);
+
+/* Hands launches to the device now and then. */
+plethron_status live_count_launches(live_set *live, unsigned n, plethron_error *err);
+
+/* kernel_launch for a kernel with ROW_PARAMETERS between `before` and `after` is long-winded: these are the letters and
+ * the arguments of ROW_PARAMETERS. */
+#define ROW_TYPES "bbbbbbiii"
+#define ROW_ARGUMENTS(live)                                                                                  \
+    (live)->rows.targets, (live)->rows.weights, (live)->rows.folds, (live)->rows.counts, (live)->rows.order, \
+        (live)->units, (int)(live)->problem->dataset->y_stride, (int)(live)->problem->unit_stride,           \
+        (live)->problem->uses
+
+#endif

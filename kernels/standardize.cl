@@ -1,0 +1,59 @@
+/* Standardisation of the features on the device.
+ *
+ *   X_g [n_tiles][n_features][TILE]     segment_g [n_segments, 3]: first tile, rows (at most BLOCK_ROWS), entity
+ *   M_g [n_entities, 3, n_features]     a float near the mean, the rest of the mean, 1 / deviation
+ *   S_g [n_segments, 4, n_features]     out: sums over a segment's rows, each a float and the rest that it lost
+ *
+ *   moments      around = 0: sums of x and 0; around = 1: sums of d = x - near and of d * d
+ *   standardize  x becomes ((x - near) - rest) / deviation
+ *
+ * Two passes, the second over small differences, keep the deviation right where the mean is large; the sums are
+ * compensated (D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B), so they are nearly those in double.
+ *
+ * Launch: dimension 0 covers the features, one an item; dimension 1 the segments.
+ */
+typedef struct compensated {
+    float sum;
+    float rest;
+} compensated;
+
+static inline void compensated_add(compensated *c, float x) {
+    const float sum = c->sum + x;
+    const float added = sum - c->sum;
+    c->rest += (c->sum - (sum - added)) + (x - added);
+    c->sum = sum;
+}
+
+__kernel void moments(__global const float *X_g, __global const int *segment_g, __global const float *M_g,
+                      __global float *S_g, int n_features, int around) {
+    const int k = get_global_id(0), segment = get_global_id(1);
+    if (k >= n_features) return;
+    const int n_rows = segment_g[segment * 3 + 1], entity = segment_g[segment * 3 + 2];
+    __global const float *x_g = X_g + ((size_t)segment_g[segment * 3] * n_features + k) * TILE;
+    const float near = around ? M_g[(size_t)entity * 3 * n_features + k] : 0.0f;
+    compensated first = {0.0f, 0.0f}, second = {0.0f, 0.0f};
+    for (int i = 0; i < n_rows; i++) {
+        const float d = x_g[(size_t)(i / TILE) * n_features * TILE + i % TILE] - near;
+        compensated_add(&first, d);
+        if (around) compensated_add(&second, d * d);
+    }
+    __global float *sums_g = S_g + (size_t)segment * 4 * n_features + k;
+    sums_g[0] = first.sum;
+    sums_g[(size_t)n_features] = first.rest;
+    sums_g[(size_t)n_features * 2] = second.sum;
+    sums_g[(size_t)n_features * 3] = second.rest;
+}
+
+__kernel void standardize(__global float *X_g, __global const int *segment_g, __global const float *M_g,
+                          int n_features) {
+    const int k = get_global_id(0), segment = get_global_id(1);
+    if (k >= n_features) return;
+    const int n_rows = segment_g[segment * 3 + 1], entity = segment_g[segment * 3 + 2];
+    __global float *x_g = X_g + ((size_t)segment_g[segment * 3] * n_features + k) * TILE;
+    __global const float *mean_g = M_g + (size_t)entity * 3 * n_features + k;
+    const float near = mean_g[0], rest = mean_g[(size_t)n_features], factor = mean_g[(size_t)n_features * 2];
+    for (int i = 0; i < n_rows; i++) {
+        __global float *cell_g = x_g + (size_t)(i / TILE) * n_features * TILE + i % TILE;
+        *cell_g = ((*cell_g - near) - rest) * factor;
+    }
+}
