@@ -271,28 +271,35 @@ out:
     return status;
 }
 
+plethron_status live_forward(const live_set *live, unit_shard shard, const row_batch *rows, device_buffer *out,
+                             size_t out_stride, plethron_error *err) {
+    const plethron_dataset *dataset = live->problem->dataset;
+    const forward_task task = {
+        .X = live->X,
+        .weights = live->weights,
+        .out = out,
+        .n_tiles = dataset->n_tiles,
+        .n_features = dataset->n_features,
+        .weights_stride = live->problem->unit_stride,
+        .first_row = rows->first,
+        .n_rows = rows->count,
+        .first_unit = shard.first,
+        .n_units = shard.count,
+        .out_stride = out_stride,
+    };
+    return forward_run(live->kernels->forward, &task, err);
+}
+
 static plethron_status measure_shard(live_set *live, unit_shard shard, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     struct live_kernels *k = live->kernels;
     const plethron_dataset *dataset = live->problem->dataset;
     for (size_t row = 0; row < dataset->n_samples; row += k->measure_rows) {
         const size_t count = smaller(k->measure_rows, dataset->n_samples - row);
-        const forward_task task = {
-            .X = live->X,
-            .weights = live->weights,
-            .out = k->z,
-            .n_tiles = dataset->n_tiles,
-            .n_features = dataset->n_features,
-            .weights_stride = live->problem->unit_stride,
-            .first_row = row,
-            .n_rows = count,
-            .first_unit = shard.first,
-            .n_units = shard.count,
-            .out_stride = k->measure_units,
-        };
+        const row_batch rows = {row, count};
         const kernel_range range =
             tiling_flat(&live->plan->tiling, shard.count, (count + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS);
-        TRY(forward_run(k->forward, &task, err));
+        TRY(live_forward(live, shard, &rows, k->z, k->measure_units, err));
         TRY(kernel_launch(k->measure, &range, err, "bb" ROW_TYPES "iiiiiii", k->z, k->sums, ROW_ARGUMENTS(live),
                           (int)row, (int)count, (int)shard.first, (int)shard.count, (int)dataset->n_blocks,
                           (int)k->measure_units, (int)k->measure_units));

@@ -91,6 +91,17 @@ plethron_status live_epochs(live_set *live, void *run, int64_t first, int64_t co
 plethron_status live_weigh(live_set *live, void *run, float *totals, plethron_error *err);
 plethron_status live_measure(live_set *live, void *run, float *totals, plethron_error *err);
 
+/* Queues z of a shard of units for some rows: out [rows, out_stride] (forward.h). */
+plethron_status live_forward(const live_set *live, unit_shard shard, const row_batch *rows, device_buffer *out,
+                             size_t out_stride, plethron_error *err);
+
+/* Sums for the area under each unit's ROC curve, on the rows it learns from or on those held out: [AUC_SUMS,
+ * unit_stride]. Not where units have ranges. */
+enum auc_sum { AUC_AREA, AUC_AREA_REST, AUC_NEGATIVE, AUC_POSITIVE, AUC_SUMS };
+plethron_status live_auc(live_set *live, bool held, float *totals, plethron_error *err);
+/* Bytes of its largest buffer; it takes two of them. */
+size_t live_auc_bytes(const plethron_dataset *dataset);
+
 /* Hands launches to the device now and then. */
 plethron_status live_count_launches(live_set *live, unsigned n, plethron_error *err);
 

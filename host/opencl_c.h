@@ -20,6 +20,13 @@ typedef unsigned char uchar;
 #define TO_VFLOAT (float)
 #define LOAD_BYTES(pointer) ((float)*(pointer))
 
+#ifndef INFINITY
+#define INFINITY __builtin_inff()
+#endif
+#ifndef NAN
+#define NAN __builtin_nanf("")
+#endif
+
 /* Rounded once; without an fma instruction a call that is slow and right. */
 #define fma(a, b, c) __builtin_fmaf(a, b, c)
 #define fmin(a, b) ((a) < (b) ? (a) : (b)) /* no NaN comes here */

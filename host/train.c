@@ -125,6 +125,18 @@ out:
     return status;
 }
 
+static plethron_status find_auc(training *self, bool held, plethron_error *err) {
+    plethron_status status;
+    void *totals = NULL;
+    TRY(memory_allocate(AUC_SUMS * self->problem.unit_stride, sizeof(float), "the areas", &totals, err));
+    TRY(live_auc(self->live, held, totals, err));
+    for (size_t j = 0; j < self->problem.n_units; j++)
+        bank_problem_auc(&self->whole, self->chosen[j], held, (const float *)totals + j, self->problem.unit_stride);
+out:
+    free(totals);
+    return status;
+}
+
 static void tell_measures(const training *self) {
     const unit_measures *measures = &self->whole.measures;
     if (!self->options.on_measures) return;
@@ -184,6 +196,8 @@ static plethron_status finish(training *self, plethron_error *err) {
         TRY(enter_device(self, chosen, n, err));
     }
     TRY(measure(self, err));
+    if (self->options.auc) TRY(find_auc(self, false, err));
+    if (self->options.auc && self->problem.uses & USE_FOLDS) TRY(find_auc(self, true, err));
 out:
     return status;
 }
@@ -244,9 +258,20 @@ out:
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
 static plethron_status check_options(const training *self, plethron_error *err) {
-    if (self->options.measure_every >= 0) return PLETHRON_OK;
-    return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
-                     (long long)self->options.measure_every);
+    const plethron_device_info *info = plethron_device_describe(self->dataset->device);
+    if (self->options.measure_every < 0)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
+                         (long long)self->options.measure_every);
+    if (self->options.auc && self->dataset->n_entities > 0)
+        return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
+                         "the area under the ROC curve with entities is not supported");
+    if (self->options.auc && !device_is_host(self->dataset->device) &&
+        live_auc_bytes(self->dataset) > info->max_alloc_bytes)
+        return error_set(err, PLETHRON_ERROR_MEMORY,
+                         "the area under the ROC curve of %zu rows needs buffers of %zu bytes; %s allows %llu in one",
+                         self->dataset->n_samples, live_auc_bytes(self->dataset), info->name,
+                         (unsigned long long)info->max_alloc_bytes);
+    return PLETHRON_OK;
 }
 
 static plethron_status train(training *self, plethron_error *err) {

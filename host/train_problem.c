@@ -305,6 +305,14 @@ void bank_problem_measure(bank_problem *self, size_t j, const float *totals, siz
     m->held_accuracy[j] = fminf(share(totals[MEASURE_HELD_CORRECT * stride], self->held[j]), 1.0f);
 }
 
+void bank_problem_auc(bank_problem *self, size_t j, bool held, const float *totals, size_t stride) {
+    const double area = (double)totals[AUC_AREA * stride] + (double)totals[AUC_AREA_REST * stride];
+    const double pairs = (double)totals[AUC_NEGATIVE * stride] * (double)totals[AUC_POSITIVE * stride];
+    float *auc = held ? self->measures.held_auc : self->measures.auc;
+    const bool known = pairs > 0.0 && isfinite(self->measures.loss[j]); /* a NaN would not have been sorted */
+    auc[j] = known ? (float)fmin(area / pairs, 1.0) : NAN;
+}
+
 void bank_problem_restore(bank_problem *self) {
     const train_problem *p = &self->problem;
     for (size_t j = 0; p->best && j < p->n_units; j++) {

@@ -28,6 +28,9 @@ void bank_problem_weigh(bank_problem *self, const plethron_bank *bank, const flo
 /* Takes the sums of a measure (enum measure_sum) of unit j: totals[s * stride]. */
 void bank_problem_measure(bank_problem *self, size_t j, const float *totals, size_t stride);
 
+/* Takes the sums of the area under unit j's ROC curve (enum auc_sum), of its rows or of those held out. */
+void bank_problem_auc(bank_problem *self, size_t j, bool held, const float *totals, size_t stride);
+
 /* Units with a patience get the weights of their lowest held-out loss. */
 void bank_problem_restore(bank_problem *self);
 
