@@ -3,7 +3,6 @@
 #include "dataset.h"
 #include "random.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,25 +111,11 @@ out:
     return status;
 }
 
-static void names_close(name_list *list) {
-    for (size_t i = 0; i < list->count; i++) free(list->names[i]);
-    free(list->names);
-    *list = (name_list){0};
-}
-
-static void classes_close(plethron_bank *bank) {
-    for (size_t t = 0; bank->classes && t < bank->targets.count; t++) names_close(&bank->classes[t]);
-    free(bank->classes);
-    bank->classes = NULL;
-}
-
 void plethron_bank_close(plethron_bank *bank) {
     if (!bank) return;
     for (size_t a = 0; a < BANK_N_ARRAYS; a++) free(bank_array_memory(bank, &bank_arrays[a]));
     free(bank->weights);
-    classes_close(bank);
-    names_close(&bank->targets);
-    names_close(&bank->features);
+    bank_names_close(bank);
     free(bank);
 }
 
@@ -379,118 +364,41 @@ plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, pleth
     return PLETHRON_OK;
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------------------- */
+/* ---- Selecting --------------------------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+/* Copies the chosen columns of rows [n_rows, from_units] of 4 or 8 byte values. */
+static void select_columns(const void *from, size_t from_units, const size_t *units, size_t n_units, size_t n_rows,
+                           size_t size, void *to) {
+    for (size_t row = 0; row < n_rows; row++)
+        for (size_t j = 0; j < n_units; j++)
+            memcpy((char *)to + (row * n_units + j) * size, (const char *)from + (row * from_units + units[j]) * size,
+                   size);
 }
 
-static plethron_status check_different(const name_list *list, const char *what, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    void *memory = NULL;
-    TRY(memory_allocate(list->count, sizeof(char *), what, &memory, err));
-    char **sorted = memory;
-    memcpy(sorted, list->names, list->count * sizeof *sorted);
-    qsort(sorted, list->count, sizeof *sorted, compare_names);
-    for (size_t i = 1; i < list->count && status == PLETHRON_OK; i++)
-        if (strcmp(sorted[i - 1], sorted[i]) == 0)
-            status =
-                error_set(err, PLETHRON_ERROR_ARGUMENT, "the name '%s' stands twice among the %s", sorted[i], what);
-out:
-    free(memory);
-    return status;
-}
-
-/* Names go into JSON when the bank is saved: what JSON cannot hold is refused now, not after hours of training. */
-static plethron_status check_text(const char *name, const char *what, plethron_error *err) {
-    json_t *text = json_string(name);
-    if (!text) return error_set(err, PLETHRON_ERROR_ARGUMENT, "the name '%s' among the %s is not UTF-8", name, what);
-    json_decref(text);
-    return PLETHRON_OK;
-}
-
-static plethron_status copy_names(size_t count, const char *const *names, const char *what, name_list *out,
-                                  plethron_error *err) {
+plethron_status plethron_bank_select(const plethron_bank *bank, const size_t *units, size_t n_units,
+                                     plethron_bank **out, plethron_error *err) {
     plethron_status status;
-    void *memory = NULL;
-    name_list list = {0};
-    TRY(memory_allocate(count, sizeof(char *), what, &memory, err));
-    list.names = memory;
-    for (; list.count < count; list.count++) {
-        if (!names || !names[list.count]) {
-            status = error_set(err, PLETHRON_ERROR_ARGUMENT, "name %zu of the %s is NULL", list.count, what);
-            goto out;
-        }
-        TRY(check_text(names[list.count], what, err));
-        TRY(memory_copy_text(names[list.count], &list.names[list.count], err));
-    }
-    TRY(check_different(&list, what, err));
-    *out = list;
-    list = (name_list){0};
+    plethron_bank *selected = NULL;
+    for (size_t j = 0; j < n_units; j++)
+        if (units[j] >= bank->n_units)
+            return error_set(err, PLETHRON_ERROR_ARGUMENT, "unit %zu does not exist: the bank has %zu", units[j],
+                             bank->n_units);
+    TRY(bank_allocate(bank->n_features, n_units, &selected, err));
+    select_columns(bank->weights, bank->n_units, units, n_units, bank->n_features + 1, sizeof(float),
+                   selected->weights);
+    for (size_t a = 0; a < BANK_N_ARRAYS; a++)
+        select_columns(bank_array_memory(bank, &bank_arrays[a]), bank->n_units, units, n_units, 1,
+                       bank_arrays[a].is_integer ? sizeof(int64_t) : sizeof(float),
+                       bank_array_memory(selected, &bank_arrays[a]));
+    selected->reduction = bank->reduction;
+    selected->check_every = bank->check_every;
+    selected->batch_size = bank->batch_size;
+    selected->batch_seed = bank->batch_seed;
+    memcpy(selected->strategy, bank->strategy, sizeof selected->strategy);
+    TRY(bank_names_copy(bank, selected, err));
+    *out = selected;
+    selected = NULL;
 out:
-    names_close(&list);
+    plethron_bank_close(selected);
     return status;
-}
-
-plethron_status plethron_bank_name_features(plethron_bank *bank, const char *const *names, plethron_error *err) {
-    name_list list = {0};
-    plethron_status status = copy_names(bank->n_features, names, "features", &list, err);
-    if (status != PLETHRON_OK) return status;
-    names_close(&bank->features);
-    bank->features = list;
-    return PLETHRON_OK;
-}
-
-plethron_status plethron_bank_name_targets(plethron_bank *bank, size_t n_targets, const char *const *names,
-                                           plethron_error *err) {
-    plethron_status status;
-    name_list list = {0};
-    void *classes = NULL;
-    TRY(copy_names(n_targets, names, "targets", &list, err));
-    TRY(memory_allocate(n_targets, sizeof *bank->classes, "the classes of targets", &classes, err));
-    classes_close(bank);
-    names_close(&bank->targets);
-    bank->targets = list;
-    bank->classes = classes;
-    list = (name_list){0};
-out:
-    names_close(&list);
-    return status;
-}
-
-plethron_status plethron_bank_name_classes(plethron_bank *bank, size_t target, size_t n_labels,
-                                           const char *const *labels, plethron_error *err) {
-    name_list list = {0};
-    if (target >= bank->targets.count)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "target %zu has no name yet: %zu targets are named", target,
-                         bank->targets.count);
-    plethron_status status = copy_names(n_labels, labels, "classes", &list, err);
-    if (status != PLETHRON_OK) return status;
-    names_close(&bank->classes[target]);
-    bank->classes[target] = list;
-    return PLETHRON_OK;
-}
-
-static const char *name_at(const name_list *list, size_t i) {
-    return i < list->count ? list->names[i] : NULL;
-}
-
-const char *plethron_bank_feature_name(const plethron_bank *bank, size_t feature) {
-    return name_at(&bank->features, feature);
-}
-
-size_t plethron_bank_n_targets(const plethron_bank *bank) {
-    return bank->targets.count;
-}
-
-const char *plethron_bank_target_name(const plethron_bank *bank, size_t target) {
-    return name_at(&bank->targets, target);
-}
-
-size_t plethron_bank_n_classes(const plethron_bank *bank, size_t target) {
-    return target < bank->targets.count ? bank->classes[target].count : 0;
-}
-
-const char *plethron_bank_class_label(const plethron_bank *bank, size_t target, size_t class_code) {
-    return target < bank->targets.count ? name_at(&bank->classes[target], class_code) : NULL;
 }

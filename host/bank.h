@@ -28,7 +28,9 @@ struct plethron_bank {
     char strategy[16]; /* that trained it; "" before */
     name_list features;
     name_list targets;
-    name_list *classes; /* [targets.count] */
+    name_list *classes;  /* [targets.count] */
+    char *entity_column; /* NULL without */
+    name_list entities;
 };
 
 /* An array a unit of the bank, for code that walks over all of them: making, checking, saving, loading. */
@@ -56,6 +58,10 @@ void *bank_array_memory(const plethron_bank *bank, const bank_array *array);
 
 /* A bank with all arrays allocated and zero. */
 plethron_status bank_allocate(size_t n_features, size_t n_units, plethron_bank **out, plethron_error *err);
+
+/* All names (bank_names.c). */
+void bank_names_close(plethron_bank *bank);
+plethron_status bank_names_copy(const plethron_bank *from, plethron_bank *to, plethron_error *err);
 
 /* Checks every value against bank_arrays; `file` (may be NULL) stands before the message. */
 plethron_status bank_check(const plethron_bank *bank, const char *file, plethron_status status_if_bad,

@@ -121,6 +121,12 @@ static void gradient(const host_block *block, float *R, float *sums) {
         weight_sums(block, 2, R, sums);
 }
 
+static float predict(const float *x, const float *w, size_t n_features, size_t stride) {
+    float z = w[n_features * stride];
+    for (size_t k = 0; k < n_features; k++) z = fma(x[k], w[k * stride], z);
+    return sigmoid(z);
+}
+
 static void add(float *total, const float *part, size_t n) {
     for (size_t e = 0; e < n; e++) total[e] += part[e];
 }
@@ -128,5 +134,6 @@ static void add(float *total, const float *part, size_t n) {
 const host_loops HOST_LOOPS = {
     .forward = forward,
     .gradient = gradient,
+    .predict = predict,
     .add = add,
 };

@@ -44,6 +44,8 @@ typedef struct host_loops {
     /* The block's gradient sums [n_features + 1, chunk], bias last; `R` is room for [n_rows rounded up to TILE, chunk].
      */
     void (*gradient)(const host_block *block, float *R, float *sums);
+    /* sigmoid(x . w + b) of one row x [n_features] and one unit: w [n_features + 1], its bias last, `stride` apart. */
+    float (*predict)(const float *x, const float *w, size_t n_features, size_t stride);
     /* total += part, [n]. */
     void (*add)(float *total, const float *part, size_t n);
 } host_loops;

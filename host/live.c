@@ -32,6 +32,14 @@ static size_t matrix_bytes(const train_problem *problem) {
     return (problem->dataset->n_features + 1) * problem->unit_stride * sizeof(float);
 }
 
+size_t live_bytes(const train_problem *problem) {
+    const size_t n_matrices = 1u + (problem->moments ? 2u : 0u) + (problem->best ? 1u : 0u) + problem->has_rules;
+    const size_t n_values = UNIT_FIELDS + STATE_FIELDS + MEASURE_SUMS + 1;
+    const size_t n_counts = problem->uses & USE_BOOTSTRAP ? problem->dataset->y_stride * problem->unit_stride : 0;
+    return n_matrices * matrix_bytes(problem) + n_values * problem->unit_stride * sizeof(float) + n_counts +
+           2 * (size_t)MEASURE_FLOATS * sizeof(float);
+}
+
 /* A buffer for `data`, or the one element where there is none. */
 static plethron_status place(live_set *live, const float *data, size_t bytes, const char *what, device_buffer **out,
                              plethron_error *err) {

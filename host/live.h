@@ -12,6 +12,7 @@ typedef struct train_plan {
     const strategy *strategy;
     tile_sizes tiling;
     size_t shard_units; /* units whose gradient is computed at once: a multiple of UNIT_PADDING */
+    size_t bytes;       /* what the strategy takes on the device besides the live set */
     size_t n_parts;     /* of the gradient, for `staged`: 1 or n_blocks (gradient.cl) */
     char text[256];     /* the plan in one line */
 } train_plan;
@@ -54,6 +55,9 @@ typedef struct live_set {
 /* Puts the problem's units on the device. Draws the bootstrap replicates. */
 plethron_status live_open(const train_problem *problem, const train_plan *plan, live_set **out, plethron_error *err);
 void live_close(live_set *live);
+
+/* What it takes on the device, about. */
+size_t live_bytes(const train_problem *problem);
 
 /* The units' values again, after the problem's have changed. */
 plethron_status live_upload_units(live_set *live, plethron_error *err);

@@ -84,15 +84,15 @@ out:
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-enum { N_PLAIN_TEXTS = 8, N_JSON_TEXTS = 7 };
+enum { N_PLAIN_TEXTS = 9, N_JSON_TEXTS = 8 };
 
 /* The metadata values that are JSON: names, and the meaning of codes; for free each. */
 static plethron_status write_json_texts(const plethron_bank *bank, const char *path,
                                         safetensors_text texts[N_JSON_TEXTS], char *values[N_JSON_TEXTS],
                                         plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const char *const keys[N_JSON_TEXTS] = {"features", "targets",    "classes",  "losses",
-                                            "states",   "optimizers", "schedules"};
+    const char *const keys[N_JSON_TEXTS] = {"features", "targets",    "classes",   "losses",
+                                            "states",   "optimizers", "schedules", "entities"};
     json_t *const arrays[N_JSON_TEXTS] = {
         names_to_json((const char *const *)bank->features.names, bank->features.count),
         names_to_json((const char *const *)bank->targets.names, bank->targets.count),
@@ -101,6 +101,7 @@ static plethron_status write_json_texts(const plethron_bank *bank, const char *p
         names_to_json(state_names, COUNT(state_names)),
         names_to_json(optimizer_names, COUNT(optimizer_names)),
         names_to_json(schedule_names, COUNT(schedule_names)),
+        names_to_json((const char *const *)bank->entities.names, bank->entities.count),
     };
     for (size_t i = 0; i < N_JSON_TEXTS; i++) {
         if (status == PLETHRON_OK) status = json_text(arrays[i], path, &values[i], err);
@@ -126,6 +127,7 @@ plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, 
         {"check_every", check_every},
         {"batch_size", batch_size},
         {"batch_seed", batch_seed},
+        {"entity_column", bank->entity_column ? bank->entity_column : ""},
     };
     safetensors_tensor tensors[2 + BANK_N_ARRAYS] = {
         {"W", SAFETENSORS_F32, 2, {bank->n_features, bank->n_units}, bank->weights},
@@ -303,6 +305,24 @@ out:
     return status;
 }
 
+static plethron_status load_entities(const safetensors_file *file, const char *path, plethron_bank *bank,
+                                     plethron_error *err) {
+    plethron_status status;
+    plethron_error cause;
+    json_t *array = NULL;
+    const char **labels = NULL;
+    const char *column = safetensors_text_get(file, "entity_column");
+    TRY(text_to_json(file, path, "entities", &array, err));
+    TRY(json_to_names(array, path, "entities", &labels, err));
+    if (json_array_size(array) == 0) goto out;
+    TRY(in_file(plethron_bank_name_entities(bank, column ? column : "", json_array_size(array), labels, &cause), path,
+                &cause, err));
+out:
+    free(labels);
+    json_decref(array);
+    return status;
+}
+
 plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethron_error *err) {
     plethron_status status;
     plethron_error cause;
@@ -319,6 +339,7 @@ plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethr
     TRY(bank_check(bank, path, PLETHRON_ERROR_FORMAT, err));
     TRY(load_features(file, path, bank, err));
     TRY(load_targets(file, path, bank, err));
+    TRY(load_entities(file, path, bank, err));
     *out = bank;
     bank = NULL;
 out:

@@ -1,8 +1,10 @@
 /* Prediction: rows are laid out in tiles and sent to the device block by block. */
 #include "bank.h"
 #include "forward.h"
+#include "host_loops.h"
 #include "problem.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,4 +123,19 @@ plethron_status plethron_predict(plethron_device *device, const plethron_bank *b
 out:
     prediction_close(&self);
     return status;
+}
+
+plethron_status plethron_predict_rows(const plethron_bank *bank, const float *X, const int64_t *units, size_t n_samples,
+                                      float *P, plethron_error *err) {
+    const host_loops *loops = host_loops_best();
+    for (size_t i = 0; i < n_samples; i++)
+        if (units[i] != PLETHRON_NONE && (uint64_t)units[i] >= bank->n_units)
+            return error_set(err, PLETHRON_ERROR_ARGUMENT, "units[%zu] is %lld: the bank has %zu units", i,
+                             (long long)units[i], bank->n_units);
+#pragma omp parallel for if (n_samples > 1024)
+    for (size_t i = 0; i < n_samples; i++)
+        P[i] = units[i] == PLETHRON_NONE ? NAN
+                                         : loops->predict(X + i * bank->n_features, bank->weights + units[i],
+                                                          bank->n_features, bank->n_units);
+    return PLETHRON_OK;
 }

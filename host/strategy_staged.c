@@ -116,6 +116,8 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     const plethron_device *device = problem->dataset->device;
     plan->tiling = tiling ? *tiling : tiling_choose(device, problem->n_units);
     TRY(size_shard(problem, plan, err));
+    size_t largest = 0;
+    staged_bytes(problem, plan->shard_units, plan->n_parts, &largest, &plan->bytes);
     const size_t n_units = plan->shard_units < problem->n_units ? plan->shard_units : problem->n_units;
     snprintf(plan->text, sizeof plan->text, "staged on %s: tiling %s, %zu unit%s at a time, gradient in %zu part%s",
              plethron_device_describe(device)->name, plan->tiling.name, n_units, n_units == 1 ? "" : "s", plan->n_parts,

@@ -58,6 +58,15 @@ static void leave_device(training *self) {
     self->chosen = NULL;
 }
 
+static plethron_status check_memory(const train_problem *p, const train_plan *plan, plethron_error *err) {
+    const plethron_device_info *info = plethron_device_describe(p->dataset->device);
+    const uint64_t needed = live_bytes(p) + plan->bytes;
+    if (needed <= info->memory_bytes) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_MEMORY,
+                     "training %zu units needs %llu bytes on the device; %s has %llu: fewer units at a time fit",
+                     p->n_units, (unsigned long long)needed, info->name, (unsigned long long)info->memory_bytes);
+}
+
 /* Puts the units at `chosen` in the bank, n of them, on the device; `chosen` becomes the training's. */
 static plethron_status enter_device(training *self, size_t *chosen, size_t n, plethron_error *err) {
     plethron_status status;
@@ -65,6 +74,7 @@ static plethron_status enter_device(training *self, size_t *chosen, size_t n, pl
     TRY(problem_open(&self->whole.problem, n, &self->problem, err));
     problem_take(&self->whole.problem, chosen, &self->problem);
     TRY(plan_choose(&self->problem, self->strategy, self->tiling, &self->plan, err));
+    TRY(check_memory(&self->problem, &self->plan, err));
     TRY(live_open(&self->problem, &self->plan, &self->live, err));
     TRY(self->plan.strategy->open(self->live, &self->run, err));
 out:
@@ -257,19 +267,19 @@ out:
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
-static plethron_status check_options(const training *self, plethron_error *err) {
-    const plethron_device_info *info = plethron_device_describe(self->dataset->device);
-    if (self->options.measure_every < 0)
+static plethron_status check_options(const plethron_train_options *options, const plethron_dataset *dataset,
+                                     plethron_error *err) {
+    const plethron_device_info *info = plethron_device_describe(dataset->device);
+    if (options->measure_every < 0)
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
-                         (long long)self->options.measure_every);
-    if (self->options.auc && self->dataset->n_entities > 0)
+                         (long long)options->measure_every);
+    if (options->auc && dataset->n_entities > 0)
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "the area under the ROC curve with entities is not supported");
-    if (self->options.auc && !device_is_host(self->dataset->device) &&
-        live_auc_bytes(self->dataset) > info->max_alloc_bytes)
+    if (options->auc && !device_is_host(dataset->device) && live_auc_bytes(dataset) > info->max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY,
                          "the area under the ROC curve of %zu rows needs buffers of %zu bytes; %s allows %llu in one",
-                         self->dataset->n_samples, live_auc_bytes(self->dataset), info->name,
+                         dataset->n_samples, live_auc_bytes(dataset), info->name,
                          (unsigned long long)info->max_alloc_bytes);
     return PLETHRON_OK;
 }
@@ -278,7 +288,7 @@ static plethron_status train(training *self, plethron_error *err) {
     plethron_status status;
     size_t *all = NULL, n = 0;
     self->start_s = now_s();
-    TRY(check_options(self, err));
+    TRY(check_options(&self->options, self->dataset, err));
     TRY(device_check_process(self->dataset->device, err));
     TRY(bank_problem_open(self->bank, self->dataset, &self->whole, err));
     for (size_t j = 0; j < self->bank->n_units; j++) {
@@ -321,4 +331,50 @@ plethron_status train_with_tiling(plethron_dataset *dataset, plethron_bank *bank
 plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank, const plethron_train_options *options,
                                plethron_error *err) {
     return train_with_tiling(dataset, bank, options, NULL, err);
+}
+
+/* ---- Planning only ----------------------------------------------------------------------------------------------- */
+
+static uint64_t data_bytes(const plethron_dataset *dataset) {
+    const uint64_t values_a_row = dataset->n_features + dataset->n_targets + dataset->n_weight_columns;
+    return dataset->y_stride * (values_a_row * sizeof(float) + (dataset->n_folds ? 1 : 0));
+}
+
+static void describe_plan(const train_problem *p, const train_plan *plan, plethron_plan *out) {
+    double unit_rows = 0.0; /* rows times epochs, of all units */
+    int64_t n_epochs = 0;
+    for (size_t j = 0; j < p->n_units; j++) {
+        const int32_t epochs = problem_integers(p, UNIT_EPOCHS)[j];
+        unit_rows += (double)epochs * (double)problem_integers(p, UNIT_ROWS)[j];
+        if (epochs > n_epochs) n_epochs = epochs;
+    }
+    snprintf(out->text, sizeof out->text, "%s", plan->text);
+    out->data_bytes = data_bytes(p->dataset);
+    out->bank_bytes = live_bytes(p) + plan->bytes;
+    out->flops = 4.0 * unit_rows * (double)p->dataset->n_features;
+    out->seconds = plan->strategy->cost(p) * (double)n_epochs;
+}
+
+plethron_status plethron_train_plan(const plethron_dataset *dataset, const plethron_bank *bank,
+                                    const plethron_train_options *options, plethron_plan *out, plethron_error *err) {
+    plethron_status status;
+    bank_problem whole = {0};
+    train_plan plan;
+    plethron_train_options chosen = {.struct_size = sizeof chosen};
+    const size_t struct_size = out->struct_size;
+    plethron_plan found = {.struct_size = struct_size};
+    TRY(error_check_struct(struct_size, sizeof found, "plethron_plan", err));
+    if (options) {
+        TRY(error_check_struct(options->struct_size, sizeof chosen, "plethron_train_options", err));
+        memcpy(&chosen, options, options->struct_size);
+    }
+    TRY(check_options(&chosen, dataset, err));
+    TRY(bank_problem_open(bank, dataset, &whole, err));
+    TRY(plan_choose(&whole.problem, chosen.strategy, NULL, &plan, err));
+    TRY(check_memory(&whole.problem, &plan, err));
+    describe_plan(&whole.problem, &plan, &found);
+    memcpy(out, &found, struct_size);
+out:
+    bank_problem_close(&whole);
+    return status;
 }

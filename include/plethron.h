@@ -358,6 +358,12 @@ PLETHRON_API plethron_status plethron_bank_create(size_t n_features, size_t n_un
                                                   plethron_error *err);
 PLETHRON_API void plethron_bank_close(plethron_bank *bank);
 
+/* A new bank of the units numbered in `units` [n_units], in that order, with everything that belongs to them: weights,
+ * hyper-parameters, states, measures, and the bank's names. A number may stand there twice.
+ * Errors: PLETHRON_ERROR_ARGUMENT for a unit that does not exist, PLETHRON_ERROR_MEMORY. */
+PLETHRON_API plethron_status plethron_bank_select(const plethron_bank *bank, const size_t *units, size_t n_units,
+                                                  plethron_bank **out, plethron_error *err);
+
 PLETHRON_API size_t plethron_bank_n_features(const plethron_bank *bank);
 PLETHRON_API size_t plethron_bank_n_units(const plethron_bank *bank);
 PLETHRON_API const float *plethron_bank_weights(const plethron_bank *bank); /* W [n_features, n_units], for raw data */
@@ -379,7 +385,14 @@ PLETHRON_API plethron_status plethron_bank_name_targets(plethron_bank *bank, siz
                                                         plethron_error *err);
 PLETHRON_API plethron_status plethron_bank_name_classes(plethron_bank *bank, size_t target, size_t n_labels,
                                                         const char *const *labels, plethron_error *err);
+/* The name of the column that tells the entities apart, and the entities' labels: label e is that of
+ * plethron_bank_options.entity e. */
+PLETHRON_API plethron_status plethron_bank_name_entities(plethron_bank *bank, const char *column, size_t n_entities,
+                                                         const char *const *labels, plethron_error *err);
 /* Borrowed; NULL where no such name was given. */
+PLETHRON_API const char *plethron_bank_entity_column(const plethron_bank *bank);
+PLETHRON_API size_t plethron_bank_n_entities(const plethron_bank *bank); /* number of named entities, 0 without names */
+PLETHRON_API const char *plethron_bank_entity_label(const plethron_bank *bank, size_t entity);
 PLETHRON_API const char *plethron_bank_feature_name(const plethron_bank *bank, size_t feature);
 PLETHRON_API size_t plethron_bank_n_targets(const plethron_bank *bank); /* number of named targets, 0 without names */
 PLETHRON_API const char *plethron_bank_target_name(const plethron_bank *bank, size_t target);
@@ -437,12 +450,34 @@ typedef struct plethron_train_options {
 PLETHRON_API plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank,
                                             const plethron_train_options *options, plethron_error *err);
 
+/* What plethron_train would do. Set struct_size before asking. */
+typedef struct plethron_plan {
+    size_t struct_size;
+    char text[256];      /* strategy, tile sizes, device, in one line */
+    uint64_t data_bytes; /* what the data set takes on the device */
+    uint64_t bank_bytes; /* what training takes besides */
+    double flops;        /* of all epochs of all units */
+    double seconds;      /* predicted, when no unit stops before its last epoch; a rough guess */
+} plethron_plan;
+
+/* Checks and plans as plethron_train does, with the same errors, and trains nothing. */
+PLETHRON_API plethron_status plethron_train_plan(const plethron_dataset *dataset, const plethron_bank *bank,
+                                                 const plethron_train_options *options, plethron_plan *out,
+                                                 plethron_error *err);
+
 /* P[i, j] = sigmoid(X[i] . W[:, j] + b[j]) for every row and unit, streamed to the device in blocks that fit.
  *   X [n_samples, n_features] in, P [n_samples, n_units] out
  * A row's result does not depend on the other rows. A value that is not finite in X gives a NaN, or the limit 0 or 1,
  * in its own row only. */
 PLETHRON_API plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X,
                                               size_t n_samples, float *P, plethron_error *err);
+
+/* P[i] = sigmoid(X[i] . W[:, j] + b[j]) with j = units[i]: each row by a unit of its own, such as that of its entity.
+ * The same bits as plethron_predict; on this machine's cores, whatever the device: a pass over X. units [n_samples]   a
+ * unit of the bank, or PLETHRON_NONE, which gives NaN Errors: PLETHRON_ERROR_ARGUMENT for a unit that does not exist.
+ */
+PLETHRON_API plethron_status plethron_predict_rows(const plethron_bank *bank, const float *X, const int64_t *units,
+                                                   size_t n_samples, float *P, plethron_error *err);
 
 /* ---- Tables: features and targets from files -------------------------------------------------------------------- */
 
