@@ -12,6 +12,7 @@ int devices_main(int argc, char **argv);
 int train_main(int argc, char **argv);
 int predict_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
+int sweep_main(int argc, char **argv);
 
 /* ---- Errors and messages (print.c) ------------------------------------------------------------------------------ */
 
@@ -29,6 +30,9 @@ plethron_status fail(plethron_error *err, plethron_status status, const char *fo
 /* Zeroed memory at *out, for free; PLETHRON_ERROR_MEMORY when there is not enough. */
 plethron_status allocate(size_t count, size_t size, void *out, plethron_error *err);
 
+/* Seconds since some moment. */
+double now_s(void);
+
 /* One line on stderr, after the program's name. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -37,6 +41,8 @@ int usage_error(const char *verb, const char *format, ...) __attribute__((format
 
 /* Prints a help text on stdout; returns the exit code. */
 int print_help(const char *text);
+/* The same for a text in parts, NULL-ended: C promises string constants of 4095 characters only. */
+int print_help_parts(const char *const *parts);
 
 /* Flushes stdout. False, after a message, when anything written to it was lost. */
 bool stdout_finish(void);
@@ -72,7 +78,14 @@ typedef struct name_list {
     size_t count;
 } name_list;
 
+/* Positions among the choices of an option. */
+typedef struct choice_list {
+    int64_t *values;
+    size_t count;
+} choice_list;
+
 void number_list_release(number_list *list);
+void choice_list_release(choice_list *list);
 void name_list_release(name_list *list);
 
 /* Each reads the value of an option of `verb` into *out, in place of what stood there; false after a usage error that
@@ -81,6 +94,11 @@ bool option_whole(const char *verb, const char *option, const char *text, int64_
 bool option_numbers(const char *verb, const char *option, const char *text, bool zero_allowed, number_list *out);
 /* Names between commas, all different; a comma inside a name is written "\,". */
 bool option_names(const char *verb, const char *option, const char *text, name_list *out);
+/* One number from `min` to `max`. */
+bool option_number(const char *verb, const char *option, const char *text, double min, double max, float *out);
+/* The positions in the NULL-ended `choices` of names between commas, each once. */
+bool option_choices(const char *verb, const char *option, const char *text, const char *const *choices,
+                    choice_list *out);
 /* The position of `text` in the NULL-ended `choices`. */
 bool option_choice(const char *verb, const char *option, const char *text, const char *const *choices, int64_t *out);
 

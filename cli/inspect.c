@@ -20,22 +20,6 @@ static const char verb[] = "inspect";
 
 enum { N_FEATURES_SHOWN = 20, N_UNITS_SHOWN = 8, N_LABELS_SHOWN = 20 };
 
-static void print_losses(const plethron_bank *bank) {
-    bool is_there[PLETHRON_LOSS_TUTORIAL + 1] = {false};
-    for (size_t j = 0; j < plethron_bank_n_units(bank); j++) {
-        plethron_unit unit = {.struct_size = sizeof unit};
-        if (!plethron_bank_unit(bank, j, &unit, NULL)) is_there[unit.loss] = true;
-    }
-    const char *separator = "";
-    printf("%-9s ", "loss");
-    for (size_t i = 0; loss_names[i]; i++) {
-        if (!is_there[i]) continue;
-        printf("%s%s", separator, loss_names[i]);
-        separator = ", ";
-    }
-    printf("\n");
-}
-
 static void print_target(const plethron_bank *bank, size_t target) {
     char shown[NAME_SHOWN];
     size_t n_classes = plethron_bank_n_classes(bank, target);
@@ -44,6 +28,12 @@ static void print_target(const plethron_bank *bank, size_t target) {
     for (size_t c = 0; c < n_classes && c < N_LABELS_SHOWN; c++)
         printf("%s %s", c ? "," : "", name_show(plethron_bank_class_label(bank, target, c), shown));
     puts(n_classes > N_LABELS_SHOWN ? ", ..." : "");
+}
+
+static void print_entities(const plethron_bank *bank) {
+    char shown[NAME_SHOWN];
+    const char *column = plethron_bank_entity_column(bank);
+    if (column) report_line("entity", "%s, %zu values", name_show(column, shown), plethron_bank_n_entities(bank));
 }
 
 static const char *feature_show(const plethron_bank *bank, size_t feature, char shown[NAME_SHOWN]) {
@@ -86,10 +76,10 @@ static void print_bank(const char *path, const plethron_bank *bank) {
     report_line("model", "%s", path);
     report_line("units", "%zu", plethron_bank_n_units(bank));
     report_line("features", "%zu", plethron_bank_n_features(bank));
-    print_losses(bank);
-    report_line("reduction", "%s", reduction_names[plethron_bank_reduction(bank)]);
+    report_losses(bank);
     report_line("strategy", "%s", *strategy ? strategy : "not trained");
     for (size_t t = 0; t < plethron_bank_n_targets(bank); t++) print_target(bank, t);
+    print_entities(bank);
     report_units(bank);
     print_weights(bank);
 }

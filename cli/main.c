@@ -11,10 +11,8 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } verbs[] = {
-    {"devices", devices_main},
-    {"train", train_main},
-    {"predict", predict_main},
-    {"inspect", inspect_main},
+    {"devices", devices_main}, {"train", train_main},     {"sweep", sweep_main},
+    {"predict", predict_main}, {"inspect", inspect_main},
 };
 
 static const char help[] =
@@ -24,6 +22,7 @@ static const char help[] =
     "\n"
     "  devices   list the devices that there are, and which one is the default\n"
     "  train     train perceptrons on a table and save them as a model\n"
+    "  sweep     compare hyper-parameters by cross-validation, and train the best\n"
     "  predict   apply a model to a table\n"
     "  inspect   show what is in a model\n"
     "\n"
@@ -48,7 +47,7 @@ static void standard_streams_occupy(void) {
 
 int main(int argc, char **argv) {
     standard_streams_occupy();
-    if (argc < 2) return usage_error(NULL, "a verb is missing: devices, train, predict or inspect");
+    if (argc < 2) return usage_error(NULL, "a verb is missing: devices, train, sweep, predict or inspect");
     const char *verb = argv[1];
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verb, verbs[i].name) == 0) return verbs[i].main(argc - 1, argv + 1);
@@ -57,5 +56,5 @@ int main(int argc, char **argv) {
         printf("plethron %s\n", plethron_version());
         return stdout_finish() ? CLI_DONE : CLI_FAILED;
     }
-    return usage_error(NULL, "'%s' is none of the verbs devices, train, predict, inspect", verb);
+    return usage_error(NULL, "'%s' is none of the verbs devices, train, sweep, predict, inspect", verb);
 }

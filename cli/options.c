@@ -14,6 +14,11 @@ void number_list_release(number_list *list) {
     *list = (number_list){0};
 }
 
+void choice_list_release(choice_list *list) {
+    free(list->values);
+    *list = (choice_list){0};
+}
+
 void name_list_release(name_list *list) {
     for (size_t i = 0; i < list->count; i++) free(list->names[i]);
     free(list->names);
@@ -64,6 +69,17 @@ bool option_numbers(const char *verb, const char *option, const char *text, bool
     return true;
 }
 
+bool option_number(const char *verb, const char *option, const char *text, double min, double max, float *out) {
+    char *end = NULL;
+    const float value = strtof(text, &end);
+    if (end == text || *end || !((double)value >= min && (double)value <= max)) {
+        usage_error(verb, "%s '%s' is not a number from %g to %g", option, text, min, max);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
 /* Copies the name that begins at `text` and returns where it ends; NULL without memory. */
 static const char *name_copy(const char *text, char **out) {
     char *name = malloc(strlen(text) + 1);
@@ -111,18 +127,58 @@ bool option_names(const char *verb, const char *option, const char *text, name_l
     return true;
 }
 
-bool option_choice(const char *verb, const char *option, const char *text, const char *const *choices, int64_t *out) {
+/* The position of the `length` letters at `text`; -1 where they are none of the choices. */
+static int64_t find_choice(const char *text, size_t length, const char *const *choices) {
+    for (int64_t i = 0; choices[i]; i++)
+        if (strlen(choices[i]) == length && strncmp(text, choices[i], length) == 0) return i;
+    return -1;
+}
+
+static void no_choice(const char *verb, const char *option, const char *text, size_t length,
+                      const char *const *choices) {
     char allowed[256] = "";
     for (size_t i = 0; choices[i]; i++) {
-        if (strcmp(text, choices[i]) == 0) {
-            *out = (int64_t)i;
-            return true;
-        }
-        size_t length = strlen(allowed);
-        snprintf(allowed + length, sizeof allowed - length, "%s%s", i ? ", " : "", choices[i]);
+        size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "", choices[i]);
     }
-    usage_error(verb, "%s '%s' is none of %s", option, text, allowed);
-    return false;
+    usage_error(verb, "%s '%.*s' is none of %s", option, (int)length, text, allowed);
+}
+
+bool option_choice(const char *verb, const char *option, const char *text, const char *const *choices, int64_t *out) {
+    const int64_t found = find_choice(text, strlen(text), choices);
+    if (found < 0)
+        no_choice(verb, option, text, strlen(text), choices);
+    else
+        *out = found;
+    return found >= 0;
+}
+
+bool option_choices(const char *verb, const char *option, const char *text, const char *const *choices,
+                    choice_list *out) {
+    choice_list list = {.values = calloc(count_fields(text), sizeof(int64_t))};
+    bool good = list.values != NULL;
+    if (!good) usage_error(verb, "%s: not enough memory", option);
+    for (const char *field = text; good;) {
+        const size_t length = strcspn(field, ",");
+        const int64_t found = find_choice(field, length, choices);
+        good = found >= 0;
+        if (!good) no_choice(verb, option, field, length, choices);
+        for (size_t i = 0; good && i < list.count; i++)
+            if (list.values[i] == found) {
+                usage_error(verb, "%s '%s' names %s twice", option, text, choices[found]);
+                good = false;
+            }
+        if (good) list.values[list.count++] = found;
+        if (field[length] == '\0') break;
+        field += length + 1;
+    }
+    if (!good) {
+        choice_list_release(&list);
+        return false;
+    }
+    choice_list_release(out);
+    *out = list;
+    return true;
 }
 
 int option_refused(const char *verb, int answer, char **argv) {

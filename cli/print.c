@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 plethron_status fail(plethron_error *err, plethron_status status, const char *format, ...) {
     va_list arguments;
@@ -25,6 +26,12 @@ plethron_status allocate(size_t count, size_t size, void *out, plethron_error *e
     if (!memory) return fail(err, PLETHRON_ERROR_MEMORY, "not enough memory for %zu values of %zu bytes", count, size);
     memcpy(out, &memory, sizeof memory);
     return PLETHRON_OK;
+}
+
+double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void say(const char *format, ...) {
@@ -47,7 +54,11 @@ int usage_error(const char *verb, const char *format, ...) {
 }
 
 int print_help(const char *text) {
-    fputs(text, stdout);
+    return print_help_parts((const char *const[]){text, NULL});
+}
+
+int print_help_parts(const char *const *parts) {
+    for (; *parts; parts++) fputs(*parts, stdout);
     return stdout_finish() ? CLI_DONE : CLI_FAILED;
 }
 

@@ -7,19 +7,32 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { N_UNITS_SHOWN = 20, N_STATES = PLETHRON_UNIT_ONE_CLASS + 1 };
+enum { N_UNITS_SHOWN = 20, N_STATES = PLETHRON_UNIT_NO_ROWS + 1 };
 
 const char *const loss_names[] = {
     [PLETHRON_LOSS_LOG] = "log", [PLETHRON_LOSS_MSE] = "mse", [PLETHRON_LOSS_TUTORIAL] = "tutorial", NULL};
 const char *const reduction_names[] = {[PLETHRON_REDUCTION_MEAN] = "mean", [PLETHRON_REDUCTION_SUM] = "sum", NULL};
 
-static const char *const state_names[N_STATES] = {
+const char *const optimizer_names[] = {[PLETHRON_OPTIMIZER_GD] = "gd",
+                                       [PLETHRON_OPTIMIZER_MOMENTUM] = "momentum",
+                                       [PLETHRON_OPTIMIZER_NESTEROV] = "nesterov",
+                                       [PLETHRON_OPTIMIZER_ADAM] = "adam",
+                                       NULL};
+const char *const schedule_names[] = {[PLETHRON_SCHEDULE_CONSTANT] = "constant",
+                                      [PLETHRON_SCHEDULE_INVERSE] = "inverse",
+                                      [PLETHRON_SCHEDULE_COSINE] = "cosine",
+                                      NULL};
+
+const char *const state_names[] = {
     [PLETHRON_UNIT_NEW] = "new",
     [PLETHRON_UNIT_MAX_EPOCHS] = "max epochs",
     [PLETHRON_UNIT_DIVERGED] = "diverged",
     [PLETHRON_UNIT_SEPARABLE] = "separable",
     [PLETHRON_UNIT_INTERRUPTED] = "interrupted",
     [PLETHRON_UNIT_ONE_CLASS] = "one class",
+    [PLETHRON_UNIT_CONVERGED] = "converged",
+    [PLETHRON_UNIT_EARLY_STOPPED] = "early stopped",
+    [PLETHRON_UNIT_NO_ROWS] = "no rows",
 };
 
 static const struct {
@@ -29,6 +42,7 @@ static const struct {
     {PLETHRON_UNIT_SEPARABLE, "a plane splits their classes without error, so that the log loss has no finite optimum "
                               "and the weights grow with every epoch; a small --l2 such as 0.001 gives it one"},
     {PLETHRON_UNIT_DIVERGED, "their weights or their loss ceased to be finite; a smaller --lr or --standardize helps"},
+    {PLETHRON_UNIT_NO_ROWS, "no row counts for them, so that they were not trained"},
     {PLETHRON_UNIT_ONE_CLASS, "their targets are all 0 or all 1, so that there is nothing to tell apart"},
 };
 
@@ -41,22 +55,46 @@ void report_line(const char *label, const char *format, ...) {
     va_end(arguments);
 }
 
-static plethron_unit unit_get(const plethron_bank *bank, size_t j) {
+plethron_unit unit_get(const plethron_bank *bank, size_t j) {
     plethron_unit unit = {.struct_size = sizeof unit};
     plethron_bank_unit(bank, j, &unit, NULL); /* j is a unit of the bank: nothing can fail */
     return unit;
 }
 
+void report_losses(const plethron_bank *bank) {
+    bool is_there[PLETHRON_LOSS_TUTORIAL + 1] = {false};
+    for (size_t j = 0; j < plethron_bank_n_units(bank); j++) is_there[unit_get(bank, j).loss] = true;
+    printf("%-9s ", "loss");
+    for (size_t i = 0; loss_names[i]; i++)
+        if (is_there[i]) printf("%s, ", loss_names[i]);
+    puts(reduction_names[plethron_bank_reduction(bank)]);
+}
+
+plethron_status report_plan(const plethron_dataset *dataset, const plethron_bank *bank,
+                            const plethron_train_options *options, plethron_error *err) {
+    char data_bytes[NUMBER_TEXT], bank_bytes[NUMBER_TEXT];
+    plethron_plan plan = {.struct_size = sizeof plan};
+    plethron_status status = plethron_train_plan(dataset, bank, options, &plan, err);
+    if (status != PLETHRON_OK) return status;
+    report_line("units", "%zu", plethron_bank_n_units(bank));
+    report_line("plan", "%s", plan.text);
+    report_line("memory", "%s of data, %s of units, on the device", bytes_text(plan.data_bytes, data_bytes),
+                bytes_text(plan.bank_bytes, bank_bytes));
+    report_line("work", "%.3g GFLOP if no unit stops early", plan.flops / 1e9);
+    report_line("time", "about %.2g s at most", plan.seconds);
+    return PLETHRON_OK;
+}
+
 /* ---- The table of units ----------------------------------------------------------------------------------------- */
 
-static const char *target_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
+const char *unit_target_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
     const char *name = plethron_bank_target_name(bank, (size_t)unit->target);
     if (name) return name_show(name, text);
     snprintf(text, NAME_SHOWN, "%" PRId64, unit->target);
     return text;
 }
 
-static const char *class_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
+const char *unit_class_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
     if (unit->positive_class == PLETHRON_NO_CLASS) return "-";
     const char *label = plethron_bank_class_label(bank, (size_t)unit->target, (size_t)unit->positive_class);
     if (label) return name_show(label, text);
@@ -75,16 +113,16 @@ static void print_units(const plethron_bank *bank, const size_t *listed, size_t 
     int target_width = (int)strlen("target"), class_width = (int)strlen("class");
     for (size_t i = 0; i < n_listed; i++) {
         plethron_unit unit = unit_get(bank, listed ? listed[i] : i);
-        target_width = wider(target_width, target_text(bank, &unit, target));
-        class_width = wider(class_width, class_text(bank, &unit, label));
+        target_width = wider(target_width, unit_target_text(bank, &unit, target));
+        class_width = wider(class_width, unit_class_text(bank, &unit, label));
     }
-    printf("\n%6s  %-*s  %-*s  %8s  %8s  %9s  %-11s  %11s  %12s  %8s  %12s\n", "unit", target_width, "target",
+    printf("\n%6s  %-*s  %-*s  %8s  %8s  %9s  %-13s  %11s  %12s  %8s  %12s\n", "unit", target_width, "target",
            class_width, "class", "lr", "l2", "epochs", "state", "loss", "error sum", "accuracy", "bias");
     for (size_t i = 0; i < n_listed; i++) {
         size_t j = listed ? listed[i] : i;
         plethron_unit unit = unit_get(bank, j);
-        printf("%6zu  %-*s  %-*s  %8s  %8s  %9" PRId64 "  %-11s  %11.6g  %12.6g  %8.4f  %12.6g\n", j, target_width,
-               target_text(bank, &unit, target), class_width, class_text(bank, &unit, label),
+        printf("%6zu  %-*s  %-*s  %8s  %8s  %9" PRId64 "  %-13s  %11.6g  %12.6g  %8.4f  %12.6g\n", j, target_width,
+               unit_target_text(bank, &unit, target), class_width, unit_class_text(bank, &unit, label),
                number_text(unit.learning_rate, learning_rate), number_text(unit.l2, l2), unit.epochs_done,
                state_names[unit.state], (double)unit.final_loss, (double)unit.error_sum, (double)unit.accuracy,
                (double)plethron_bank_biases(bank)[j]);

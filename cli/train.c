@@ -5,12 +5,11 @@
 #include "progress.h"
 #include "report.h"
 #include "train_arguments.h"
-#include "units.h"
+#include "training_data.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HISTORY_EPOCHS = 1000 }; /* measured when --history-every is not given */
@@ -19,16 +18,9 @@ enum { HISTORY_EPOCHS = 1000 }; /* measured when --history-every is not given */
 
 /* Everything that one training holds. */
 typedef struct training_job {
-    plethron_table *table;
-    size_t *feature_columns;
-    size_t n_features;
-    size_t n_samples;
-    float *X;
-    target_list targets;
+    training_data data;
     unit_grid units;
     float *start;
-    plethron_device *device;
-    plethron_dataset *dataset;
     plethron_bank *bank;
     double seconds;
     char plan[PLAN_TEXT];
@@ -36,71 +28,9 @@ typedef struct training_job {
 
 static void job_release(training_job *job) {
     plethron_bank_close(job->bank);
-    plethron_dataset_close(job->dataset);
-    plethron_device_close(job->device);
     free(job->start);
     unit_grid_release(&job->units);
-    target_list_release(&job->targets);
-    free(job->X);
-    free(job->feature_columns);
-    plethron_table_close(job->table);
-}
-
-static bool holds(const size_t *columns, size_t count, size_t column) {
-    for (size_t i = 0; i < count; i++)
-        if (columns[i] == column) return true;
-    return false;
-}
-
-static plethron_status find_columns(const plethron_table *table, const name_list *list, size_t *columns,
-                                    plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    for (size_t i = 0; i < list->count && status == PLETHRON_OK; i++)
-        status = plethron_table_find(table, list->names[i], &columns[i], err);
-    return status;
-}
-
-/* The named features, or all columns but the targets. */
-static plethron_status choose_features(const train_arguments *a, const size_t *target_columns, training_job *job,
-                                       plethron_error *err) {
-    size_t n_columns = plethron_table_n_columns(job->table);
-    plethron_status status = allocate(n_columns + a->features.count, sizeof(size_t), &job->feature_columns, err);
-    if (status != PLETHRON_OK) return status;
-    if (a->features.count) {
-        job->n_features = a->features.count;
-        return find_columns(job->table, &a->features, job->feature_columns, err);
-    }
-    for (size_t column = 0; column < n_columns; column++)
-        if (!holds(target_columns, a->targets.count, column)) job->feature_columns[job->n_features++] = column;
-    if (!job->n_features)
-        return fail(err, PLETHRON_ERROR_FORMAT, "%s: every column is a target: none is left to learn from", a->data);
-    return PLETHRON_OK;
-}
-
-static plethron_status read_features(const train_arguments *a, training_job *job, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    plethron_error cause;
-    TRY(allocate(job->n_samples, job->n_features * sizeof *job->X, &job->X, err));
-    status = plethron_table_numbers(job->table, job->feature_columns, job->n_features, job->X, &cause);
-    if (status != PLETHRON_OK)
-        fail(err, status, "%s%s", cause.text, a->features.count ? "" : "; --features chooses columns");
-out:
-    return status;
-}
-
-static plethron_status read_data(const train_arguments *a, training_job *job, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    size_t *target_columns = NULL;
-    TRY(plethron_table_open(a->data, &job->table, err));
-    job->n_samples = plethron_table_n_rows(job->table);
-    TRY(allocate(a->targets.count, sizeof *target_columns, &target_columns, err));
-    TRY(find_columns(job->table, &a->targets, target_columns, err));
-    TRY(choose_features(a, target_columns, job, err));
-    TRY(target_list_read(job->table, a->data, target_columns, a->targets.count, &job->targets, err));
-    TRY(read_features(a, job, err));
-out:
-    free(target_columns);
-    return status;
+    training_data_release(&job->data);
 }
 
 /* Spreads the one column of values [n_rows] over n_columns; from the last row on, so that it can be done in place. */
@@ -120,10 +50,10 @@ static plethron_status read_start(const train_arguments *a, training_job *job, p
     size_t n_rows = plethron_table_n_rows(table);
     size_t n_columns = plethron_table_n_columns(table);
     size_t n_units = job->units.count;
-    if (n_rows != job->n_features + 1 || (n_columns != n_units && n_columns != 1)) {
+    if (n_rows != job->data.n_features + 1 || (n_columns != n_units && n_columns != 1)) {
         status = fail(err, PLETHRON_ERROR_FORMAT,
                       "%s: has shape [%zu, %zu], but [%zu, %zu] (features and bias, units) or [%zu, 1] is needed",
-                      a->init_file, n_rows, n_columns, job->n_features + 1, n_units, job->n_features + 1);
+                      a->init_file, n_rows, n_columns, job->data.n_features + 1, n_units, job->data.n_features + 1);
         goto out;
     }
     TRY(allocate(n_columns, sizeof *columns, &columns, err));
@@ -137,49 +67,30 @@ out:
     return status;
 }
 
-static plethron_status name_bank(const training_job *job, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    const char **names = NULL;
-    TRY(allocate(job->n_features, sizeof *names, &names, err));
-    for (size_t k = 0; k < job->n_features; k++)
-        names[k] = plethron_table_column_name(job->table, job->feature_columns[k]);
-    TRY(plethron_bank_name_features(job->bank, names, err));
-    TRY(target_list_name(&job->targets, job->bank, err));
-out:
-    free(names);
-    return status;
-}
-
 static plethron_status make_bank(const train_arguments *a, training_job *job, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    TRY(unit_grid_make(&job->targets, &a->learning_rates, &a->l2s, &job->units, err));
+    plethron_status status;
+    combination_list combinations = {0};
+    const size_t n_entities = training_data_n_entities(&job->data);
+    TRY(combinations_make(&a->bank, &combinations, err));
+    TRY(unit_grid_make(&job->data.targets, &combinations, n_entities, 1, &job->units, err));
     if (a->init_file) TRY(read_start(a, job, err));
-    const plethron_bank_options bank_options = {
-        .struct_size = sizeof bank_options,
-        .learning_rate = {job->units.learning_rates, job->units.count},
-        .l2 = {job->units.l2s, job->units.count},
-        .epochs = {&a->epochs, 1},
-        .loss = {&a->loss, 1},
-        .target = {job->units.targets, job->units.count},
-        .positive_class = {job->units.classes, job->units.count},
-        .seed = {&a->seed, 1},
-        .reduction = (plethron_reduction)a->reduction,
-        .init = (plethron_init)a->init,
+    const plethron_bank_options more = {
+        .excluded_fold = {&a->hold_out, 1},
+        .patience = {&a->bank.patience, 1},
+        .init = (plethron_init)a->bank.init,
         .start = job->start,
     };
-    TRY(plethron_bank_create(job->n_features, job->units.count, &bank_options, &job->bank, err));
-    TRY(name_bank(job, err));
+    TRY(unit_grid_bank(&job->units, &a->bank, job->data.n_features, &more, &job->bank, err));
+    TRY(training_data_name(&job->data, a->entity, job->bank, err));
 out:
+    combination_list_release(&combinations);
     return status;
 }
 
 static plethron_status make_dataset(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const plethron_dataset_options dataset_options = {.struct_size = sizeof dataset_options,
-                                                      .standardize = a->standardize};
-    TRY(plethron_device_open(a->device, &job->device, err));
-    TRY(plethron_dataset_create(job->device, job->X, job->n_samples, job->n_features, job->targets.Y,
-                                job->targets.count, &dataset_options, &job->dataset, err));
+    if (a->hold_out >= 0) TRY(training_data_fold(&job->data, (size_t)a->folds, a->bank.seed, err));
+    TRY(training_data_upload(&job->data, &a->bank, err));
 out:
     return status;
 }
@@ -189,21 +100,15 @@ out:
 static int64_t history_interval(const train_arguments *a) {
     if (!a->history) return 0;
     if (a->history_every) return a->history_every;
-    int64_t interval = (a->epochs + HISTORY_EPOCHS - 1) / HISTORY_EPOCHS;
+    int64_t interval = (a->bank.epochs + HISTORY_EPOCHS - 1) / HISTORY_EPOCHS;
     return interval ? interval : 1;
-}
-
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* Trains and saves; PLETHRON_ERROR_INTERRUPTED when all was saved after an interrupt. */
 static plethron_status train_and_save(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     plethron_output *history = NULL;
-    training_watch watch = {.wants_line = !a->quiet && isatty(STDERR_FILENO)};
+    training_watch watch = {.wants_line = !a->bank.quiet && isatty(STDERR_FILENO)};
     if (a->history) {
         TRY(plethron_output_open(a->history, &history, err));
         watch.history = plethron_output_stream(history);
@@ -211,14 +116,15 @@ static plethron_status train_and_save(const train_arguments *a, training_job *jo
     }
     const plethron_train_options train_options = {
         .struct_size = sizeof train_options,
-        .strategy = a->strategy,
+        .strategy = a->bank.strategy,
         .measure_every = history_interval(a),
         .on_measures = watch_measures,
         .on_progress = watch_progress,
         .context = &watch,
+        .auc = a->bank.auc,
     };
     double begin_s = now_s();
-    plethron_status trained = plethron_train(job->dataset, job->bank, &train_options, err);
+    plethron_status trained = plethron_train(job->data.dataset, job->bank, &train_options, err);
     job->seconds = now_s() - begin_s;
     watch_erase(&watch);
     memcpy(job->plan, watch.plan, sizeof job->plan);
@@ -245,7 +151,7 @@ typedef struct hit_counter {
 static plethron_status count_hits(void *context, const float *P, size_t first_row, size_t n_rows, plethron_error *err) {
     (void)err;
     hit_counter *counter = context;
-    const target_list *targets = &counter->job->targets;
+    const target_list *targets = &counter->job->data.targets;
     for (size_t i = 0; i < n_rows; i++) {
         size_t picked = decision_pick(counter->decision, P + i * counter->job->units.count);
         float wanted = targets->Y[(first_row + i) * targets->count + counter->decision->target];
@@ -261,11 +167,11 @@ static plethron_status print_accuracy(const training_job *job, size_t target, pl
     plethron_error reason;
     if (decision_make(job->bank, target, &decision, &reason)) return PLETHRON_OK;
     hit_counter counter = {.job = job, .decision = &decision};
-    TRY(predict_blocks(job->device, job->bank, job->X, job->n_samples, count_hits, &counter, err));
+    TRY(predict_blocks(job->data.device, job->bank, job->data.X, job->data.n_samples, count_hits, &counter, err));
     char shown[NAME_SHOWN];
-    if (job->targets.count > 1) printf("%s: ", name_show(job->targets.targets[target].name, shown));
-    printf("training accuracy %.4f (%zu of %zu)\n", (double)counter.n_hits / (double)job->n_samples, counter.n_hits,
-           job->n_samples);
+    if (job->data.targets.count > 1) printf("%s: ", name_show(job->data.targets.targets[target].name, shown));
+    printf("training accuracy %.4f (%zu of %zu)\n", (double)counter.n_hits / (double)job->data.n_samples,
+           counter.n_hits, job->data.n_samples);
 out:
     decision_release(&decision);
     return status;
@@ -273,19 +179,20 @@ out:
 
 static plethron_status print_summary(const train_arguments *a, const training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    report_line("device", "%s", plethron_device_describe(job->device)->name);
+    report_line("device", "%s", plethron_device_describe(job->data.device)->name);
     report_line("plan", "%s", *job->plan ? job->plan : plethron_bank_strategy(job->bank));
-    report_line("samples", "%zu", job->n_samples);
-    report_line("features", "%zu%s", job->n_features, a->standardize ? ", standardized" : "");
+    report_line("samples", "%zu", job->data.n_samples);
+    report_line("features", "%zu%s", job->data.n_features, a->bank.standardize ? ", standardized" : "");
+    if (a->entity) report_line("entities", "%zu", training_data_n_entities(&job->data));
     report_line("units", "%zu", job->units.count);
-    report_line("epochs", "%" PRId64, a->epochs);
-    report_line("loss", "%s, %s", loss_names[a->loss], reduction_names[a->reduction]);
+    report_line("epochs", "%" PRId64, a->bank.epochs);
+    report_losses(job->bank);
     report_line("seconds", "%.3f", job->seconds);
-    if (a->verbose)
+    if (a->bank.verbose)
         report_units(job->bank);
     else
         report_units_briefly(job->bank);
-    for (size_t t = 0; t < job->targets.count; t++) TRY(print_accuracy(job, t, err));
+    for (size_t t = 0; !a->entity && t < job->data.targets.count; t++) TRY(print_accuracy(job, t, err));
 out:
     return status;
 }
@@ -299,21 +206,32 @@ static void say_transfers(const plethron_device *device) {
         counters.launches);
 }
 
+static plethron_status plan_only(const train_arguments *a, const training_job *job, plethron_error *err) {
+    const plethron_train_options options = {
+        .struct_size = sizeof options, .strategy = a->bank.strategy, .auc = a->bank.auc};
+    return report_plan(job->data.dataset, job->bank, &options, err);
+}
+
 static plethron_status train(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    TRY(file_check_writable(a->model, err));
-    TRY(read_data(a, job, err));
+    if (!a->dry_run) TRY(file_check_writable(a->model, err));
+    TRY(training_data_read(&a->bank, a->entity, &job->data, err));
     TRY(make_bank(a, job, err));
     TRY(make_dataset(a, job, err));
+    if (a->dry_run) {
+        status = plan_only(a, job, err);
+        goto out;
+    }
     watch_interrupts();
-    if (a->verbose) say("training %zu units on %s", job->units.count, plethron_device_describe(job->device)->name);
+    if (a->bank.verbose)
+        say("training %zu units on %s", job->units.count, plethron_device_describe(job->data.device)->name);
     status = train_and_save(a, job, err);
     if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
-    if (a->verbose) say_transfers(job->device);
+    if (a->bank.verbose) say_transfers(job->data.device);
     report_warnings(job->bank);
     bool was_interrupted = status == PLETHRON_ERROR_INTERRUPTED;
     if (was_interrupted) say("interrupted; what was trained is saved in %s", a->model);
-    if (!a->quiet) TRY(print_summary(a, job, err));
+    if (!a->bank.quiet) TRY(print_summary(a, job, err));
     if (was_interrupted) status = PLETHRON_ERROR_INTERRUPTED;
 out:
     return status;

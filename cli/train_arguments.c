@@ -5,90 +5,73 @@
 
 #include "report.h"
 
-#include <getopt.h>
 #include <string.h>
 
-static const char help[] =
+static const char *const help[] = {
     "Trains perceptrons on a table and saves them as a model.\n"
     "\n"
     "usage: plethron train DATA --target COLS [OPTIONS] -o MODEL\n"
     "\n"
     "DATA is a CSV file with a header, or an NPY file, whose columns are named 0, 1, ...\n"
     "\n"
-    "  -t, --target COLS       columns to learn, as a,b. Two distinct values: one unit learns the second. More: one "
-    "unit\n"
-    "                          a class, unless they are numbers in [0, 1] that are not all whole: those are learnt as\n"
-    "                          they are\n"
-    "  -f, --features COLS     columns to learn from (default: all but the targets)\n"
-    "      --loss NAME         log, mse or tutorial (default log)\n"
-    "      --reduction NAME    mean or sum of the gradient over the rows (default mean)\n"
-    "  -n, --epochs N          full passes over the data (default 1000)\n"
-    "      --lr X[,X...]       learning rate (default 0.1)\n"
-    "      --l2 X[,X...]       penalty on the weights, not on the bias (default 0)\n"
-    "      --init START        zeros, uniform, normal, or FILE.npy of shape [n_features + 1, n_units or 1], bias last\n"
-    "                          (default zeros)\n"
-    "      --seed N            seed of uniform and normal (default 0)\n"
-    "      --standardize       learn from features of mean 0 and deviation 1; the saved weights apply to raw data\n"
-    "  -d, --device SEL        gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see 'plethron\n"
-    "                          devices')\n"
-    "      --strategy NAME     staged, or host, which means --device host too (default: chosen for the problem)\n"
-    "      --history FILE.csv  write epoch, unit, error_sum and loss\n"
-    "      --history-every N   ... every N epochs (default: so that about 1000 epochs are written)\n"
-    "  -q, --quiet             print warnings and errors only\n"
-    "  -v, --verbose           print every unit, and what went to the device and back\n"
-    "  -o, --output MODEL      the model file to write (safetensors)\n"
-    "  -h, --help              this text\n"
+    "What is learnt, and from what\n" BANK_HELP_DATA
+    "      --entity COL         a model for each value of this column, from the rows that have it, all in one go;\n"
+    "                           'predict' then looks up each row's own model. With --standardize each on its own\n",
     "\n"
-    "A comma in --lr or --l2 makes one unit a value. The units stand in this order: for each target, each class, each\n"
-    "--lr, each --l2; the last varies fastest.\n"
+    "The units: every combination is one\n" BANK_HELP_UNITS "\n"
+    "How they are trained\n" BANK_HELP_TRAINING "      --init START         zeros, uniform, normal, or FILE.npy of "
+    "shape [n_features + 1, n_units or 1], bias last\n"
+    "                           (default zeros)\n"
+    "      --hold-out F         do not learn from fold F, measure on it (with --patience default 0)\n"
+    "      --folds K            how many folds, dealt by class (default 10)\n"
+    "      --folds-column COL   a column with the fold of each row instead: 0, 1, ...\n",
+    "\n"
+    "Where, and what is written\n" BANK_HELP_RUNNING
+    "  -v, --verbose            print every unit, and what went to the device and back\n"
+    "      --history FILE.csv   write epoch, unit, error_sum and loss\n"
+    "      --history-every N    ... every N epochs (default: so that about 1000 epochs are written)\n"
+    "      --dry-run            check everything, say how many units, which plan, how much memory and time; train\n"
+    "                           nothing\n"
+    "  -o, --output MODEL       the model file to write (safetensors)\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "The units stand in this order: for each entity, target, class, --loss, --optimizer, --lr, --l2, --l1; the last\n"
+    "varies fastest.\n"
     "Ctrl-C ends the training early: what was reached is saved, and the exit code is 130.\n"
     "\n"
     "examples:\n"
     "  plethron train examples/digits.csv --target digit --lr 0.5 --epochs 300 --standardize -o digits.safetensors\n"
     "  plethron train examples/diabetes.csv --target Diabetic --features Smoking,Obesity,Exercise --lr 0.1,0.3,1 \\\n"
-    "      --l2 0,0.001 --history history.csv -o sweep.safetensors\n"
+    "      --l2 0,0.001 --history history.csv -o units.safetensors\n"
+    "  plethron train examples/digits.csv --target digit --optimizer adam --lr 0.01 --patience 50 --standardize \\\n"
+    "      -o digits.safetensors\n"
+    "  plethron train sales.csv --target returned --entity store --standardize --l2 0.01 -o stores.safetensors\n"
     "  plethron train examples/diabetes.csv --target Diabetic --features Smoking,Obesity,Exercise --loss tutorial \\\n"
-    "      --reduction sum --epochs 20000 --lr 0.05 --init examples/diabetes-init.npy -o d.safetensors\n";
+    "      --reduction sum --epochs 20000 --lr 0.05 --init examples/diabetes-init.npy -o d.safetensors\n",
+    NULL};
 
 static const char verb[] = "train";
 static const char *const init_names[] = {
     [PLETHRON_INIT_ZEROS] = "zeros", [PLETHRON_INIT_UNIFORM] = "uniform", [PLETHRON_INIT_NORMAL] = "normal", NULL};
 
-static const char host[] = "host"; /* the strategy, and the only device that it runs on */
-static const char *const strategy_names[] = {"staged", host, NULL};
-
-enum { DEFAULT_EPOCHS = 1000 };
-static const char DEFAULT_LR[] = "0.1";
-static const char DEFAULT_L2[] = "0";
+enum { DEFAULT_FOLDS = 10, NO_FOLD = -1, MAX_FOLDS = 255 };
 
 void train_arguments_release(train_arguments *a) {
-    name_list_release(&a->targets);
-    name_list_release(&a->features);
-    number_list_release(&a->learning_rates);
-    number_list_release(&a->l2s);
+    bank_arguments_release(&a->bank);
 }
 
-enum { LOSS = 256, REDUCTION, LR, L2, INIT, SEED, STANDARDIZE, STRATEGY, HISTORY, HISTORY_EVERY };
+enum { INIT = BANK_OPTIONS_END, ENTITY, FOLDS, HOLD_OUT, HISTORY, HISTORY_EVERY, DRY_RUN };
 
 static const struct option options[] = {
-    {"target", required_argument, NULL, 't'},
-    {"features", required_argument, NULL, 'f'},
-    {"loss", required_argument, NULL, LOSS},
-    {"reduction", required_argument, NULL, REDUCTION},
-    {"epochs", required_argument, NULL, 'n'},
-    {"lr", required_argument, NULL, LR},
-    {"l2", required_argument, NULL, L2},
+    BANK_OPTIONS,
     {"init", required_argument, NULL, INIT},
-    {"seed", required_argument, NULL, SEED},
-    {"standardize", no_argument, NULL, STANDARDIZE},
-    {"device", required_argument, NULL, 'd'},
-    {"strategy", required_argument, NULL, STRATEGY},
+    {"entity", required_argument, NULL, ENTITY},
+    {"folds", required_argument, NULL, FOLDS},
+    {"hold-out", required_argument, NULL, HOLD_OUT},
     {"history", required_argument, NULL, HISTORY},
     {"history-every", required_argument, NULL, HISTORY_EVERY},
-    {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
+    {"dry-run", no_argument, NULL, DRY_RUN},
     {"output", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
     {0},
 };
 
@@ -102,69 +85,62 @@ static bool parse_init(const char *text, train_arguments *a) {
     }
     for (int64_t i = 0; init_names[i]; i++) {
         if (strcmp(text, init_names[i]) != 0) continue;
-        a->init = i;
+        a->bank.init = i;
         return true;
     }
     usage_error(verb, "--init '%s' is none of zeros, uniform, normal, and no FILE.npy", text);
     return false;
 }
 
-static bool parse_strategy(const char *text, train_arguments *a) {
-    int64_t i = 0;
-    if (!option_choice(verb, "--strategy", text, strategy_names, &i)) return false;
-    a->strategy = strategy_names[i];
-    return true;
-}
-
 static bool parse_option(int option, const char *text, train_arguments *a) {
     switch (option) {
-    case 't': return option_names(verb, "--target", text, &a->targets);
-    case 'f': return option_names(verb, "--features", text, &a->features);
-    case LOSS: return option_choice(verb, "--loss", text, loss_names, &a->loss);
-    case REDUCTION: return option_choice(verb, "--reduction", text, reduction_names, &a->reduction);
-    case 'n': return option_whole(verb, "--epochs", text, 0, INT32_MAX, &a->epochs);
-    case LR: return option_numbers(verb, "--lr", text, false, &a->learning_rates);
-    case L2: return option_numbers(verb, "--l2", text, true, &a->l2s);
     case INIT: return parse_init(text, a);
-    case SEED: return option_whole(verb, "--seed", text, 0, INT64_MAX, &a->seed);
-    case STANDARDIZE: a->standardize = true; return true;
-    case 'd': a->device = text; return true;
-    case STRATEGY: return parse_strategy(text, a);
+    case ENTITY: a->entity = text; return true;
+    case FOLDS: return option_whole(verb, "--folds", text, 2, MAX_FOLDS, &a->folds);
+    case HOLD_OUT: return option_whole(verb, "--hold-out", text, 0, MAX_FOLDS - 1, &a->hold_out);
     case HISTORY: a->history = text; return true;
     case HISTORY_EVERY: return option_whole(verb, "--history-every", text, 1, INT32_MAX, &a->history_every);
-    case 'q': a->quiet = true; return true;
-    case 'v': a->verbose = true; return true;
-    default: a->model = text; return true;
+    case DRY_RUN: a->dry_run = true; return true;
+    case 'o': a->model = text; return true;
+    default: return bank_argument_parse(verb, option, text, &a->bank);
     }
+}
+
+static int check_entity(const train_arguments *a) {
+    if (!a->entity) return CLI_GO_ON;
+    if (a->bank.batch) return usage_error(verb, "--batch does not go with --entity");
+    if (a->bank.auc) return usage_error(verb, "--auc does not go with --entity");
+    for (size_t t = 0; t < a->bank.targets.count; t++)
+        if (strcmp(a->entity, a->bank.targets.names[t]) == 0)
+            return usage_error(verb, "'%s' is named in --entity and in --target", a->entity);
+    return CLI_GO_ON;
 }
 
 /* What no option alone can tell. */
 static int check_arguments(train_arguments *a) {
-    if (!a->targets.count) return usage_error(verb, "--target is missing: the column to learn");
-    if (!a->model) return usage_error(verb, "-o is missing: the model file to write");
-    for (size_t f = 0; f < a->features.count; f++)
-        for (size_t t = 0; t < a->targets.count; t++)
-            if (strcmp(a->features.names[f], a->targets.names[t]) == 0)
-                return usage_error(verb, "'%s' is named in --features and in --target", a->targets.names[t]);
-    if (file_same(a->model, a->data)) return usage_error(verb, "-o '%s' would overwrite DATA", a->model);
-    if (file_same(a->history, a->data)) return usage_error(verb, "--history '%s' would overwrite DATA", a->history);
+    const int code = bank_arguments_check(verb, &a->bank);
+    if (code != CLI_GO_ON) return code;
+    if (!a->model && !a->dry_run) return usage_error(verb, "-o is missing: the model file to write");
+    if (file_same(a->model, a->bank.data)) return usage_error(verb, "-o '%s' would overwrite DATA", a->model);
+    if (file_same(a->history, a->bank.data))
+        return usage_error(verb, "--history '%s' would overwrite DATA", a->history);
     if (file_same(a->history, a->model)) return usage_error(verb, "--history and -o are both '%s'", a->model);
     if (a->history_every && !a->history) return usage_error(verb, "--history-every needs --history");
-    if (!a->learning_rates.count && !option_numbers(verb, "--lr", DEFAULT_LR, false, &a->learning_rates))
-        return CLI_USAGE;
-    if (!a->device && a->strategy == host) a->device = host;
-    if (!a->l2s.count && !option_numbers(verb, "--l2", DEFAULT_L2, true, &a->l2s)) return CLI_USAGE;
-    return CLI_GO_ON;
+    if (a->bank.patience > 0 && a->hold_out == NO_FOLD) a->hold_out = 0;
+    if (!a->bank.folds_column && a->hold_out >= a->folds)
+        return usage_error(verb, "--hold-out %lld is none of the folds 0 to %lld", (long long)a->hold_out,
+                           (long long)a->folds - 1);
+    return check_entity(a);
 }
 
 int train_arguments_parse(int argc, char **argv, train_arguments *a) {
-    *a = (train_arguments){.epochs = DEFAULT_EPOCHS};
+    *a = (train_arguments){.bank = bank_arguments_default(), .folds = DEFAULT_FOLDS, .hold_out = NO_FOLD};
     opterr = 0;
-    for (int answer; (answer = getopt_long(argc, argv, ":t:f:n:d:qvo:h", options, NULL)) != -1;) {
-        if (answer == 'h') return print_help(help);
+    for (int answer; (answer = getopt_long(argc, argv, ":" BANK_SHORT_OPTIONS "o:", options, NULL)) != -1;) {
+        if (answer == 'h') return print_help_parts(help);
         if (answer == '?' || answer == ':') return option_refused(verb, answer, argv);
         if (!parse_option(answer, optarg, a)) return CLI_USAGE;
     }
-    if (!operands_take(verb, argc, argv, 1, "DATA", &a->data)) return CLI_USAGE;
+    if (!operands_take(verb, argc, argv, 1, "DATA", &a->bank.data)) return CLI_USAGE;
     return check_arguments(a);
 }

@@ -2,28 +2,18 @@
 #ifndef PLETHRON_CLI_TRAIN_ARGUMENTS_H
 #define PLETHRON_CLI_TRAIN_ARGUMENTS_H
 
-#include "cli.h"
+#include "bank_arguments.h"
 
 typedef struct train_arguments {
-    const char *data;
+    bank_arguments bank;
     const char *model;
-    const char *device;
-    const char *strategy;
     const char *history;
-    const char *init_file; /* NULL: `init` */
-    name_list targets;
-    name_list features;
-    number_list learning_rates;
-    number_list l2s;
-    int64_t loss;
-    int64_t reduction;
-    int64_t init;
-    int64_t epochs;
-    int64_t seed;
+    const char *init_file; /* NULL: bank.init */
+    const char *entity;    /* a column's name, or NULL */
+    int64_t folds;
+    int64_t hold_out;      /* the fold to hold out; -1: none */
     int64_t history_every; /* 0: by the number of epochs */
-    bool standardize;
-    bool quiet;
-    bool verbose;
+    bool dry_run;
 } train_arguments;
 
 /* Reads the command line into *a. CLI_GO_ON when there is work to do; else the program's exit code. */

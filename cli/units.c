@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What a column of numbers can be to a sigmoid unit. */
 typedef struct column_kind {
@@ -57,8 +58,48 @@ static plethron_status target_read(const plethron_table *table, const char *path
     return PLETHRON_OK;
 }
 
+static int64_t find_label(const plethron_classes *classes, const char *label) {
+    for (size_t c = 0; classes && c < plethron_classes_count(classes); c++)
+        if (strcmp(plethron_classes_label(classes, c), label) == 0) return (int64_t)c;
+    return PLETHRON_NO_CLASS;
+}
+
+static bool is_wanted(const name_list *labels, const char *label) {
+    for (size_t i = 0; i < labels->count; i++)
+        if (strcmp(labels->names[i], label) == 0) return true;
+    return labels->count == 0;
+}
+
+/* The classes that units learn: of two the second; of more each; of those named with --class each. */
+static plethron_status choose_classes(target_column *target, const name_list *labels, plethron_error *err) {
+    plethron_status status;
+    const size_t n_classes = target->classes ? plethron_classes_count(target->classes) : 0;
+    TRY(allocate(n_classes + 1, sizeof *target->learned, &target->learned, err));
+    if (n_classes == 0) target->learned[target->n_learned++] = PLETHRON_NO_CLASS;
+    const size_t first = n_classes == 2 && labels->count == 0 ? 1 : 0;
+    for (size_t c = first; c < n_classes; c++)
+        if (is_wanted(labels, plethron_classes_label(target->classes, c)))
+            target->learned[target->n_learned++] = (int64_t)c;
+out:
+    return status;
+}
+
+/* Each label of --class must be one of some target's classes. */
+static plethron_status check_labels(const target_list *list, const char *path, const name_list *labels,
+                                    plethron_error *err) {
+    for (size_t i = 0; i < labels->count; i++) {
+        bool found = false;
+        for (size_t t = 0; t < list->count && !found; t++)
+            found = find_label(list->targets[t].classes, labels->names[i]) != PLETHRON_NO_CLASS;
+        if (!found)
+            return fail(err, PLETHRON_ERROR_ARGUMENT, "%s: no target has a class '%s' (--class)", path,
+                        labels->names[i]);
+    }
+    return PLETHRON_OK;
+}
+
 plethron_status target_list_read(const plethron_table *table, const char *path, const size_t *columns, size_t count,
-                                 target_list *out, plethron_error *err) {
+                                 const name_list *labels, target_list *out, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     size_t n_rows = plethron_table_n_rows(table);
     float *values = NULL;
@@ -68,8 +109,10 @@ plethron_status target_list_read(const plethron_table *table, const char *path, 
     TRY(allocate(count, sizeof *list.targets, &list.targets, err));
     for (size_t t = 0; t < count; t++) {
         TRY(target_read(table, path, columns[t], &list.targets[t], values, err));
+        TRY(choose_classes(&list.targets[t], labels, err));
         for (size_t i = 0; i < n_rows; i++) list.Y[i * count + t] = values[i];
     }
+    TRY(check_labels(&list, path, labels, err));
 out:
     free(values);
     if (status == PLETHRON_OK)
@@ -80,63 +123,146 @@ out:
 }
 
 void target_list_release(target_list *list) {
-    for (size_t t = 0; list->targets && t < list->count; t++) plethron_classes_close(list->targets[t].classes);
+    for (size_t t = 0; list->targets && t < list->count; t++) {
+        plethron_classes_close(list->targets[t].classes);
+        free(list->targets[t].learned);
+    }
     free(list->targets);
     free(list->Y);
     *list = (target_list){0};
 }
 
-/* How many units tell a target's classes apart. */
-static size_t target_n_learned(const target_column *target) {
-    size_t n_classes = target->classes ? plethron_classes_count(target->classes) : 0;
-    return n_classes > 2 ? n_classes : 1;
+size_t target_list_n_learned(const target_list *list) {
+    size_t n = 0;
+    for (size_t t = 0; t < list->count; t++) n += list->targets[t].n_learned;
+    return n;
 }
 
-/* The class that the target's `i`th unit learns: of two classes the second. */
-static int64_t target_learned(const target_column *target, size_t i) {
-    if (!target->classes) return PLETHRON_NO_CLASS;
-    return plethron_classes_count(target->classes) > 2 ? (int64_t)i : 1;
+/* ---- Combinations ------------------------------------------------------------------------------------------------ */
+
+plethron_status combinations_make(const bank_arguments *a, combination_list *out, plethron_error *err) {
+    const size_t n_l1 = a->l1s.count, n_l2 = a->l2s.count, n_lr = a->learning_rates.count;
+    const size_t n_optimizers = a->optimizers.count;
+    combination_list list = {.count = a->losses.count * n_optimizers * n_lr * n_l2 * n_l1};
+    plethron_status status = allocate(list.count, sizeof *list.values, &list.values, err);
+    for (size_t c = 0; status == PLETHRON_OK && c < list.count; c++)
+        list.values[c] = (combination){
+            .loss = a->losses.values[c / (n_l1 * n_l2 * n_lr * n_optimizers)],
+            .optimizer = a->optimizers.values[c / (n_l1 * n_l2 * n_lr) % n_optimizers],
+            .learning_rate = a->learning_rates.values[c / (n_l1 * n_l2) % n_lr],
+            .l2 = a->l2s.values[c / n_l1 % n_l2],
+            .l1 = a->l1s.values[c % n_l1],
+        };
+    if (status == PLETHRON_OK) *out = list;
+    return status;
 }
 
-static void unit_grid_add(unit_grid *grid, size_t target, int64_t class_code, float learning_rate, float l2) {
-    size_t unit = grid->count++;
+void combination_list_release(combination_list *list) {
+    free(list->values);
+    *list = (combination_list){0};
+}
+
+/* ---- The grid ---------------------------------------------------------------------------------------------------- */
+
+static plethron_status grid_allocate(unit_grid *grid, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    int64_t **integers[] = {&grid->entities,   &grid->targets, &grid->classes, &grid->losses,
+                            &grid->optimizers, &grid->repeats, &grid->ids};
+    float **floats[] = {&grid->learning_rates, &grid->l2s, &grid->l1s};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+        TRY(allocate(grid->count, sizeof(int64_t), integers[i], err));
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        TRY(allocate(grid->count, sizeof(float), floats[i], err));
+out:
+    return status;
+}
+
+/* Random numbers follow from (seed, id): the same for a class whatever else is trained. */
+static int64_t unit_id(size_t entity, size_t target, int64_t class_code, size_t repeat) {
+    const uint64_t learned = target * 65536 + (uint64_t)(class_code + 1);
+    return (int64_t)(((uint64_t)repeat << 40 ^ (uint64_t)entity << 20 ^ learned) & ((UINT64_C(1) << 53) - 1));
+}
+
+static void grid_add(unit_grid *grid, size_t entity, bool has_entities, size_t target, int64_t class_code,
+                     const combination *c, size_t repeat) {
+    const size_t unit = grid->count++;
+    grid->entities[unit] = has_entities ? (int64_t)entity : PLETHRON_NONE;
     grid->targets[unit] = (int64_t)target;
     grid->classes[unit] = class_code;
-    grid->learning_rates[unit] = learning_rate;
-    grid->l2s[unit] = l2;
+    grid->losses[unit] = c->loss;
+    grid->optimizers[unit] = c->optimizer;
+    grid->learning_rates[unit] = c->learning_rate;
+    grid->l2s[unit] = c->l2;
+    grid->l1s[unit] = c->l1;
+    grid->repeats[unit] = (int64_t)repeat;
+    grid->ids[unit] = unit_id(entity, target, class_code, repeat);
 }
 
-plethron_status unit_grid_make(const target_list *list, const number_list *learning_rates, const number_list *l2s,
-                               unit_grid *out, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
+plethron_status unit_grid_make(const target_list *list, const combination_list *combinations, size_t n_entities,
+                               size_t n_repeats, unit_grid *out, plethron_error *err) {
+    plethron_status status;
+    const size_t n_ranges = n_entities ? n_entities : 1;
+    const double wanted =
+        (double)n_ranges * (double)target_list_n_learned(list) * (double)combinations->count * (double)n_repeats;
     unit_grid grid = {0};
-    size_t n_units = 0;
-    for (size_t t = 0; t < list->count; t++)
-        n_units += target_n_learned(&list->targets[t]) * learning_rates->count * l2s->count;
-    TRY(allocate(n_units, sizeof *grid.targets, &grid.targets, err));
-    TRY(allocate(n_units, sizeof *grid.classes, &grid.classes, err));
-    TRY(allocate(n_units, sizeof *grid.learning_rates, &grid.learning_rates, err));
-    TRY(allocate(n_units, sizeof *grid.l2s, &grid.l2s, err));
-    for (size_t t = 0; t < list->count; t++)
-        for (size_t c = 0; c < target_n_learned(&list->targets[t]); c++)
-            for (size_t r = 0; r < learning_rates->count; r++)
-                for (size_t p = 0; p < l2s->count; p++)
-                    unit_grid_add(&grid, t, target_learned(&list->targets[t], c), learning_rates->values[r],
-                                  l2s->values[p]);
+    if (wanted > (double)(1 << 30))
+        return fail(err, PLETHRON_ERROR_ARGUMENT, "%.0f units are asked for: %d at a time are allowed", wanted,
+                    1 << 30);
+    grid.count = (size_t)wanted;
+    TRY(grid_allocate(&grid, err));
+    grid.count = 0;
+    for (size_t e = 0; e < n_ranges; e++)
+        for (size_t t = 0; t < list->count; t++)
+            for (size_t l = 0; l < list->targets[t].n_learned; l++)
+                for (size_t c = 0; c < combinations->count; c++)
+                    for (size_t r = 0; r < n_repeats; r++)
+                        grid_add(&grid, e, n_entities > 0, t, list->targets[t].learned[l], &combinations->values[c], r);
+    *out = grid;
+    grid = (unit_grid){0};
 out:
-    if (status == PLETHRON_OK)
-        *out = grid;
-    else
-        unit_grid_release(&grid);
+    unit_grid_release(&grid);
     return status;
 }
 
 void unit_grid_release(unit_grid *grid) {
-    free(grid->targets);
-    free(grid->classes);
-    free(grid->learning_rates);
-    free(grid->l2s);
+    void *arrays[] = {grid->entities, grid->targets,        grid->classes, grid->losses, grid->optimizers,
+                      grid->repeats,  grid->learning_rates, grid->l2s,     grid->l1s,    grid->ids};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
     *grid = (unit_grid){0};
+}
+
+plethron_status unit_grid_bank(const unit_grid *grid, const bank_arguments *a, size_t n_features,
+                               const plethron_bank_options *more, plethron_bank **out, plethron_error *err) {
+    const int64_t balanced = a->balanced, weight_column = a->weights ? 0 : PLETHRON_NONE;
+    plethron_bank_options options = more ? *more : (plethron_bank_options){0};
+    const bool has_class_weights = a->class_weights.count == 2;
+    options.struct_size = sizeof options;
+    options.learning_rate = (plethron_floats){grid->learning_rates, grid->count};
+    options.l2 = (plethron_floats){grid->l2s, grid->count};
+    options.l1 = (plethron_floats){grid->l1s, grid->count};
+    options.loss = (plethron_integers){grid->losses, grid->count};
+    options.optimizer = (plethron_integers){grid->optimizers, grid->count};
+    options.target = (plethron_integers){grid->targets, grid->count};
+    options.positive_class = (plethron_integers){grid->classes, grid->count};
+    options.entity = (plethron_integers){grid->entities, grid->count};
+    options.id = (plethron_integers){grid->ids, grid->count};
+    if (options.epochs.count == 0) options.epochs = (plethron_integers){&a->epochs, 1};
+    options.seed = (plethron_integers){&a->seed, 1};
+    options.momentum = (plethron_floats){&a->momentum, 1};
+    options.beta2 = (plethron_floats){&a->beta2, 1};
+    options.epsilon = (plethron_floats){&a->epsilon, 1};
+    options.schedule = (plethron_integers){&a->schedule, 1};
+    options.decay = (plethron_floats){&a->decay, 1};
+    options.tolerance = (plethron_floats){&a->tolerance, 1};
+    options.check_every = a->check_every;
+    options.balanced = (plethron_integers){&balanced, 1};
+    options.weight_column = (plethron_integers){&weight_column, 1};
+    if (has_class_weights) options.weight_negative = (plethron_floats){&a->class_weights.values[0], 1};
+    if (has_class_weights) options.weight_positive = (plethron_floats){&a->class_weights.values[1], 1};
+    options.reduction = (plethron_reduction)a->reduction;
+    options.batch_size = (size_t)a->batch;
+    options.batch_seed = a->seed;
+    return plethron_bank_create(n_features, grid->count, &options, out, err);
 }
 
 static plethron_status classes_name(const plethron_classes *classes, size_t target, plethron_bank *bank,

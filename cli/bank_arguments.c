@@ -1,0 +1,121 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "bank_arguments.h"
+
+#include "report.h"
+
+#include <string.h>
+
+static const char host[] = "host"; /* the strategy, and the only device that it runs on */
+static const char *const strategy_names[] = {"staged", host, NULL};
+
+enum { DEFAULT_EPOCHS = 1000 };
+
+bank_arguments bank_arguments_default(void) {
+    return (bank_arguments){
+        .epochs = DEFAULT_EPOCHS, .momentum = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .decay = 0.5f};
+}
+
+void bank_arguments_release(bank_arguments *a) {
+    name_list_release(&a->targets);
+    name_list_release(&a->features);
+    name_list_release(&a->classes);
+    choice_list_release(&a->losses);
+    choice_list_release(&a->optimizers);
+    number_list_release(&a->learning_rates);
+    number_list_release(&a->l2s);
+    number_list_release(&a->l1s);
+    number_list_release(&a->class_weights);
+}
+
+static bool parse_strategy(const char *verb, const char *text, bank_arguments *a) {
+    int64_t i = 0;
+    if (!option_choice(verb, "--strategy", text, strategy_names, &i)) return false;
+    a->strategy = strategy_names[i];
+    return true;
+}
+
+static bool parse_class_weight(const char *verb, const char *text, bank_arguments *a) {
+    if (strcmp(text, "balanced") == 0) {
+        a->balanced = true;
+        return true;
+    }
+    if (!option_numbers(verb, "--class-weight", text, true, &a->class_weights)) return false;
+    if (a->class_weights.count == 2) return true;
+    usage_error(verb, "--class-weight '%s' is neither balanced nor two numbers NEGATIVE,POSITIVE", text);
+    return false;
+}
+
+/* A share that is not quite 1. */
+static const double below_one = 0.99999994;
+
+bool bank_argument_parse(const char *verb, int option, const char *text, bank_arguments *a) {
+    switch (option) {
+    case 't': return option_names(verb, "--target", text, &a->targets);
+    case 'f': return option_names(verb, "--features", text, &a->features);
+    case 'n': return option_whole(verb, "--epochs", text, 0, INT32_MAX, &a->epochs);
+    case 'd': a->device = text; return true;
+    case 'q': a->quiet = true; return true;
+    case 'v': a->verbose = true; return true;
+    case BANK_OPTION_CLASS: return option_names(verb, "--class", text, &a->classes);
+    case BANK_OPTION_WEIGHTS: a->weights = text; return true;
+    case BANK_OPTION_FOLDS_COLUMN: a->folds_column = text; return true;
+    case BANK_OPTION_STANDARDIZE: a->standardize = true; return true;
+    case BANK_OPTION_LOSS: return option_choices(verb, "--loss", text, loss_names, &a->losses);
+    case BANK_OPTION_OPTIMIZER: return option_choices(verb, "--optimizer", text, optimizer_names, &a->optimizers);
+    case BANK_OPTION_LR: return option_numbers(verb, "--lr", text, false, &a->learning_rates);
+    case BANK_OPTION_L2: return option_numbers(verb, "--l2", text, true, &a->l2s);
+    case BANK_OPTION_L1: return option_numbers(verb, "--l1", text, true, &a->l1s);
+    case BANK_OPTION_REDUCTION: return option_choice(verb, "--reduction", text, reduction_names, &a->reduction);
+    case BANK_OPTION_MOMENTUM: return option_number(verb, "--momentum", text, 0.0, below_one, &a->momentum);
+    case BANK_OPTION_BETA2: return option_number(verb, "--beta2", text, 0.0, below_one, &a->beta2);
+    case BANK_OPTION_EPSILON: return option_number(verb, "--epsilon", text, 1e-30, 1.0, &a->epsilon);
+    case BANK_OPTION_SCHEDULE: return option_choice(verb, "--schedule", text, schedule_names, &a->schedule);
+    case BANK_OPTION_DECAY: return option_number(verb, "--decay", text, 0.0, 4.0, &a->decay);
+    case BANK_OPTION_TOLERANCE: return option_number(verb, "--tolerance", text, 0.0, 1e30, &a->tolerance);
+    case BANK_OPTION_PATIENCE: return option_whole(verb, "--patience", text, 0, INT32_MAX, &a->patience);
+    case BANK_OPTION_CHECK_EVERY: return option_whole(verb, "--check-every", text, 1, INT32_MAX, &a->check_every);
+    case BANK_OPTION_BATCH: return option_whole(verb, "--batch", text, 16, 1 << 30, &a->batch);
+    case BANK_OPTION_CLASS_WEIGHT: return parse_class_weight(verb, text, a);
+    case BANK_OPTION_AUC: a->auc = true; return true;
+    case BANK_OPTION_SEED: return option_whole(verb, "--seed", text, 0, INT64_C(9007199254740991), &a->seed);
+    default: return parse_strategy(verb, text, a);
+    }
+}
+
+static bool names_share(const char *verb, const name_list *list, const char *option, const char *name,
+                        const char *other) {
+    for (size_t i = 0; name && i < list->count; i++)
+        if (strcmp(list->names[i], name) == 0) {
+            usage_error(verb, "'%s' is named in %s and in %s", name, option, other);
+            return true;
+        }
+    return false;
+}
+
+static bool columns_clash(const char *verb, const bank_arguments *a) {
+    for (size_t t = 0; t < a->targets.count; t++)
+        if (names_share(verb, &a->features, "--features", a->targets.names[t], "--target")) return true;
+    return names_share(verb, &a->features, "--features", a->weights, "--weights") ||
+           names_share(verb, &a->targets, "--target", a->weights, "--weights") ||
+           names_share(verb, &a->features, "--features", a->folds_column, "--folds-column") ||
+           names_share(verb, &a->targets, "--target", a->folds_column, "--folds-column");
+}
+
+int bank_arguments_check(const char *verb, bank_arguments *a) {
+    if (!a->targets.count) return usage_error(verb, "--target is missing: the column to learn");
+    if (columns_clash(verb, a)) return CLI_USAGE;
+    if (a->balanced && a->class_weights.count)
+        return usage_error(verb, "--class-weight is given twice: balanced, and two numbers");
+    if (a->batch % 16 != 0) return usage_error(verb, "--batch %lld is no multiple of 16", (long long)a->batch);
+    if (a->tolerance > 0.0f && a->batch)
+        return usage_error(verb, "--tolerance needs the gradient of all rows, which --batch never knows");
+    if (!a->device && a->strategy == host) a->device = host;
+    const bool filled =
+        (a->losses.count || option_choices(verb, "--loss", "log", loss_names, &a->losses)) &&
+        (a->optimizers.count || option_choices(verb, "--optimizer", "gd", optimizer_names, &a->optimizers)) &&
+        (a->learning_rates.count || option_numbers(verb, "--lr", "0.1", false, &a->learning_rates)) &&
+        (a->l2s.count || option_numbers(verb, "--l2", "0", true, &a->l2s)) &&
+        (a->l1s.count || option_numbers(verb, "--l1", "0", true, &a->l1s));
+    return filled ? CLI_GO_ON : CLI_USAGE;
+}

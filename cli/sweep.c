@@ -1,0 +1,202 @@
+/* plethron sweep: from a table and lists of hyper-parameters to a ranking and the best model. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "intervals.h"
+#include "progress.h"
+#include "ranking.h"
+#include "report.h"
+#include "sweep_arguments.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Everything that one sweep holds. */
+typedef struct sweep_job {
+    training_data data;
+    combination_list combinations;
+    unit_grid grid; /* repeats are folds */
+    plethron_bank *bank;
+    ranking ranking;
+    plethron_bank *best;       /* the best combination, trained on all rows */
+    plethron_bank *replicates; /* of it */
+    double seconds;
+    char plan[PLAN_TEXT];
+} sweep_job;
+
+static void job_release(sweep_job *job) {
+    plethron_bank_close(job->replicates);
+    plethron_bank_close(job->best);
+    ranking_release(&job->ranking);
+    plethron_bank_close(job->bank);
+    unit_grid_release(&job->grid);
+    combination_list_release(&job->combinations);
+    training_data_release(&job->data);
+}
+
+/* ---- Banks ------------------------------------------------------------------------------------------------------- */
+
+/* Every combination, class and fold. */
+static plethron_status make_bank(const sweep_arguments *a, sweep_job *job, plethron_error *err) {
+    plethron_status status;
+    TRY(combinations_make(&a->bank, &job->combinations, err));
+    TRY(unit_grid_make(&job->data.targets, &job->combinations, 0, job->data.n_folds, &job->grid, err));
+    /* a fold is no replicate: all folds of a unit have its numbers */
+    for (size_t j = 0; j < job->grid.count; j++) job->grid.ids[j] = job->grid.ids[j - j % job->data.n_folds];
+    const plethron_bank_options more = {
+        .excluded_fold = {job->grid.repeats, job->grid.count},
+        .patience = {&a->bank.patience, 1},
+    };
+    TRY(unit_grid_bank(&job->grid, &a->bank, job->data.n_features, &more, &job->bank, err));
+    TRY(training_data_name(&job->data, NULL, job->bank, err));
+out:
+    return status;
+}
+
+/* The best combination for all rows: one unit a class, or n_replicates bootstrap replicates each. */
+static plethron_status make_best(const sweep_arguments *a, const sweep_job *job, size_t n_replicates,
+                                 plethron_bank **out, plethron_error *err) {
+    plethron_status status;
+    unit_grid grid = {0};
+    const ranked *first = &job->ranking.entries[0];
+    const combination_list best = {&job->combinations.values[first->combination], 1};
+    const int64_t bootstrap = n_replicates > 0;
+    const int64_t epochs = a->bank.patience > 0 ? (int64_t)lround(first->epochs) : a->bank.epochs;
+    TRY(unit_grid_make(&job->data.targets, &best, 0, bootstrap ? n_replicates : 1, &grid, err));
+    const plethron_bank_options more = {.bootstrap = {&bootstrap, 1}, .epochs = {&epochs, 1}};
+    TRY(unit_grid_bank(&grid, &a->bank, job->data.n_features, &more, out, err));
+    TRY(training_data_name(&job->data, NULL, *out, err));
+out:
+    unit_grid_release(&grid);
+    return status;
+}
+
+/* ---- Training ---------------------------------------------------------------------------------------------------- */
+
+static plethron_status train(const sweep_arguments *a, sweep_job *job, plethron_bank *bank, const char *strategy,
+                             bool auc, plethron_error *err) {
+    training_watch watch = {.wants_line = !a->bank.quiet && isatty(STDERR_FILENO)};
+    const plethron_train_options options = {
+        .struct_size = sizeof options,
+        .strategy = strategy,
+        .on_progress = watch_progress,
+        .context = &watch,
+        .auc = auc,
+    };
+    const double begin_s = now_s();
+    const plethron_status status = plethron_train(job->data.dataset, bank, &options, err);
+    job->seconds += now_s() - begin_s;
+    watch_erase(&watch);
+    if (!*job->plan) memcpy(job->plan, watch.plan, sizeof job->plan);
+    return status;
+}
+
+static plethron_status compare(const sweep_arguments *a, sweep_job *job, plethron_error *err) {
+    plethron_status status;
+    if (a->bank.verbose)
+        say("training %zu units on %s", job->grid.count, plethron_device_describe(job->data.device)->name);
+    status = train(a, job, job->bank, a->bank.strategy, a->bank.auc, err);
+    if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) return status;
+    const plethron_status trained = status;
+    if (a->table) TRY(ranking_write_units(&job->grid, job->bank, a->table, err));
+    TRY(ranking_make(&job->data, &job->combinations, &job->grid, job->bank, &job->ranking, err));
+    status = trained;
+out:
+    return status;
+}
+
+/* The best on all rows, by the strategy that compared it. */
+static plethron_status train_best(const sweep_arguments *a, sweep_job *job, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const char *strategy = plethron_bank_strategy(job->bank);
+    if (!a->model && !a->bootstrap) return status;
+    if (a->bank.verbose) say("training the best combination on all %zu rows", job->data.n_samples);
+    TRY(make_best(a, job, 0, &job->best, err));
+    TRY(train(a, job, job->best, strategy, a->bank.auc, err));
+    if (a->model) TRY(plethron_bank_save(job->best, a->model, err));
+    if (!a->bootstrap) goto out;
+    if (a->bank.verbose) say("training %" PRId64 " bootstrap replicates of each of its units", a->bootstrap);
+    TRY(make_best(a, job, (size_t)a->bootstrap, &job->replicates, err));
+    TRY(train(a, job, job->replicates, strategy, false, err));
+out:
+    return status;
+}
+
+/* ---- What is said ------------------------------------------------------------------------------------------------ */
+
+static void print_head(const sweep_job *job) {
+    report_line("device", "%s", plethron_device_describe(job->data.device)->name);
+    report_line("plan", "%s", job->plan);
+    report_line("samples", "%zu", job->data.n_samples);
+    report_line("features", "%zu", job->data.n_features);
+    report_line("units", "%zu: %zu to learn x %zu combinations x %zu folds", job->grid.count,
+                target_list_n_learned(&job->data.targets), job->combinations.count, job->data.n_folds);
+    report_line("seconds", "%.3f", job->seconds);
+}
+
+static void print_best(const sweep_arguments *a, const sweep_job *job) {
+    char rate[NUMBER_TEXT], l2[NUMBER_TEXT], l1[NUMBER_TEXT];
+    const ranked *first = &job->ranking.entries[0];
+    const combination *c = &job->combinations.values[first->combination];
+    printf("\nbest: loss %s, optimizer %s, lr %s, l2 %s, l1 %s: mean held-out accuracy %.4f, deviation %.4f over %zu "
+           "folds\n",
+           loss_names[c->loss], optimizer_names[c->optimizer], number_text(c->learning_rate, rate),
+           number_text(c->l2, l2), number_text(c->l1, l1), first->accuracy, first->deviation, job->data.n_folds);
+    if (a->model) printf("trained on all %zu rows: %s\n", job->data.n_samples, a->model);
+}
+
+static plethron_status sweep(const sweep_arguments *a, sweep_job *job, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    if (a->model && !a->dry_run) TRY(file_check_writable(a->model, err));
+    if (a->table && !a->dry_run) TRY(file_check_writable(a->table, err));
+    if (a->intervals && !a->dry_run) TRY(file_check_writable(a->intervals, err));
+    TRY(training_data_read(&a->bank, NULL, &job->data, err));
+    TRY(training_data_fold(&job->data, (size_t)a->folds, a->bank.seed, err));
+    TRY(make_bank(a, job, err));
+    TRY(training_data_upload(&job->data, &a->bank, err));
+    if (a->dry_run) {
+        const plethron_train_options options = {
+            .struct_size = sizeof options, .strategy = a->bank.strategy, .auc = a->bank.auc};
+        status = report_plan(job->data.dataset, job->bank, &options, err);
+        goto out;
+    }
+    watch_interrupts();
+    status = compare(a, job, err);
+    if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
+    const bool was_interrupted = status == PLETHRON_ERROR_INTERRUPTED;
+    report_warnings(job->bank);
+    if (!was_interrupted) TRY(train_best(a, job, err));
+    if (!a->bank.quiet) {
+        print_head(job);
+        ranking_print(&job->ranking, &job->combinations, (size_t)a->top, a->bank.auc);
+    }
+    if (was_interrupted) {
+        say("interrupted: the ranking is of what was reached%s%s; nothing was trained on all rows",
+            a->table ? ", written to " : "", a->table ? a->table : "");
+        status = PLETHRON_ERROR_INTERRUPTED;
+        goto out;
+    }
+    if (!a->bank.quiet) print_best(a, job);
+    if (a->bootstrap && (a->intervals || !a->bank.quiet))
+        TRY(intervals_report(job->best, job->replicates, (size_t)a->bootstrap, a->level, a->intervals, err));
+out:
+    return status;
+}
+
+int sweep_main(int argc, char **argv) {
+    sweep_arguments a;
+    sweep_job job = {0};
+    plethron_error err;
+    int code = sweep_arguments_parse(argc, argv, &a);
+    if (code == CLI_GO_ON) {
+        const plethron_status status = sweep(&a, &job, &err);
+        code = status == PLETHRON_ERROR_INTERRUPTED ? CLI_INTERRUPTED : status ? CLI_FAILED : CLI_DONE;
+        if (code == CLI_FAILED) say("%s", err.text);
+        if (!stdout_finish()) code = CLI_FAILED;
+    }
+    job_release(&job);
+    sweep_arguments_release(&a);
+    return code;
+}

@@ -1,0 +1,261 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "training_data.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FOLDS = 255 };
+
+void training_data_release(training_data *data) {
+    plethron_dataset_close(data->dataset);
+    plethron_device_close(data->device);
+    target_list_release(&data->targets);
+    plethron_classes_close(data->entities);
+    free(data->entity_offsets);
+    free(data->folds);
+    free(data->weights);
+    free(data->X);
+    free(data->feature_columns);
+    plethron_table_close(data->table);
+    *data = (training_data){0};
+}
+
+/* ---- Columns ----------------------------------------------------------------------------------------------------- */
+
+static bool holds(const size_t *columns, size_t count, size_t column) {
+    for (size_t i = 0; i < count; i++)
+        if (columns[i] == column) return true;
+    return false;
+}
+
+static plethron_status find_columns(const plethron_table *table, const name_list *list, size_t *columns,
+                                    plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    for (size_t i = 0; i < list->count && status == PLETHRON_OK; i++)
+        status = plethron_table_find(table, list->names[i], &columns[i], err);
+    return status;
+}
+
+/* Adds the column of that name, if there is one, to those that are no features. */
+static plethron_status take_column(const plethron_table *table, const char *name, size_t *taken, size_t *n_taken,
+                                   plethron_error *err) {
+    if (!name) return PLETHRON_OK;
+    plethron_status status = plethron_table_find(table, name, &taken[*n_taken], err);
+    if (status == PLETHRON_OK) ++*n_taken;
+    return status;
+}
+
+/* The named features, or all columns but those taken for something else. */
+static plethron_status choose_features(const bank_arguments *a, const size_t *taken, size_t n_taken,
+                                       training_data *data, plethron_error *err) {
+    const size_t n_columns = plethron_table_n_columns(data->table);
+    plethron_status status = allocate(n_columns + a->features.count, sizeof(size_t), &data->feature_columns, err);
+    if (status != PLETHRON_OK) return status;
+    if (a->features.count) {
+        data->n_features = a->features.count;
+        return find_columns(data->table, &a->features, data->feature_columns, err);
+    }
+    for (size_t column = 0; column < n_columns; column++)
+        if (!holds(taken, n_taken, column)) data->feature_columns[data->n_features++] = column;
+    if (!data->n_features)
+        return fail(err, PLETHRON_ERROR_FORMAT, "%s: every column is a target or the like: none is left to learn from",
+                    a->data);
+    return PLETHRON_OK;
+}
+
+static plethron_status read_features(const bank_arguments *a, training_data *data, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    plethron_error cause;
+    TRY(allocate(data->n_samples, data->n_features * sizeof *data->X, &data->X, err));
+    status = plethron_table_numbers(data->table, data->feature_columns, data->n_features, data->X, &cause);
+    if (status != PLETHRON_OK)
+        fail(err, status, "%s%s", cause.text, a->features.count ? "" : "; --features chooses columns");
+out:
+    return status;
+}
+
+/* A column of numbers of its own. */
+static plethron_status read_numbers(const training_data *data, const char *name, float **out, plethron_error *err) {
+    plethron_status status;
+    size_t column = 0;
+    TRY(plethron_table_find(data->table, name, &column, err));
+    TRY(allocate(data->n_samples, sizeof **out, out, err));
+    TRY(plethron_table_numbers(data->table, &column, 1, *out, err));
+out:
+    return status;
+}
+
+static plethron_status read_weights(const bank_arguments *a, training_data *data, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    char text[NUMBER_TEXT];
+    if (!a->weights) return status;
+    TRY(read_numbers(data, a->weights, &data->weights, err));
+    for (size_t i = 0; i < data->n_samples && status == PLETHRON_OK; i++)
+        if (data->weights[i] < 0.0f)
+            status =
+                fail(err, PLETHRON_ERROR_FORMAT, "%s: row %zu has the weight %s in column '%s': 0 or more is allowed",
+                     a->data, i + 1, number_text(data->weights[i], text), a->weights);
+out:
+    return status;
+}
+
+/* Folds given by a column: whole numbers from 0 on, and more than one of them. */
+static plethron_status read_folds(const bank_arguments *a, training_data *data, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    float *values = NULL;
+    char text[NUMBER_TEXT];
+    if (!a->folds_column) return status;
+    TRY(read_numbers(data, a->folds_column, &values, err));
+    TRY(allocate(data->n_samples, 1, &data->folds, err));
+    for (size_t i = 0; i < data->n_samples; i++) {
+        if (values[i] < 0.0f || values[i] >= (float)MAX_FOLDS || values[i] != floorf(values[i])) {
+            status = fail(err, PLETHRON_ERROR_FORMAT,
+                          "%s: row %zu has the fold %s in column '%s': a whole number from 0 to %d is allowed", a->data,
+                          i + 1, number_text(values[i], text), a->folds_column, MAX_FOLDS - 1);
+            goto out;
+        }
+        data->folds[i] = (uint8_t)values[i];
+        if (data->folds[i] >= data->n_folds) data->n_folds = (size_t)data->folds[i] + 1;
+    }
+    if (data->n_folds < 2)
+        status = fail(err, PLETHRON_ERROR_FORMAT, "%s: column '%s' holds one fold: two or more are needed", a->data,
+                      a->folds_column);
+out:
+    free(values);
+    return status;
+}
+
+/* ---- Entities ---------------------------------------------------------------------------------------------------- */
+
+size_t training_data_n_entities(const training_data *data) {
+    return data->entities ? plethron_classes_count(data->entities) : 0;
+}
+
+/* Brings rows of `width` bytes into the order of their entities; next[e] is where entity e's next row goes. */
+static plethron_status sort_rows(const training_data *data, void *rows, size_t width, size_t *next,
+                                 plethron_error *err) {
+    const float *codes = plethron_classes_codes(data->entities);
+    char *copy = NULL;
+    if (!rows) return PLETHRON_OK;
+    plethron_status status = allocate(data->n_samples, width, &copy, err);
+    if (status != PLETHRON_OK) return status;
+    memcpy(copy, rows, data->n_samples * width);
+    for (size_t e = 0; e < training_data_n_entities(data); e++) next[e] = (size_t)data->entity_offsets[e];
+    for (size_t i = 0; i < data->n_samples; i++)
+        memcpy((char *)rows + next[(size_t)codes[i]]++ * width, copy + i * width, width);
+    free(copy);
+    return PLETHRON_OK;
+}
+
+static plethron_status read_entities(const char *entity, training_data *data, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    size_t column = 0, *next = NULL;
+    if (!entity) return status;
+    TRY(plethron_table_find(data->table, entity, &column, err));
+    TRY(plethron_table_classes(data->table, column, &data->entities, err));
+    const size_t n_entities = training_data_n_entities(data);
+    TRY(allocate(n_entities + 1, sizeof *data->entity_offsets, &data->entity_offsets, err));
+    TRY(allocate(n_entities, sizeof *next, &next, err));
+    for (size_t i = 0; i < data->n_samples; i++)
+        data->entity_offsets[(size_t)plethron_classes_codes(data->entities)[i] + 1]++;
+    for (size_t e = 0; e < n_entities; e++) data->entity_offsets[e + 1] += data->entity_offsets[e];
+    TRY(sort_rows(data, data->X, data->n_features * sizeof *data->X, next, err));
+    TRY(sort_rows(data, data->targets.Y, data->targets.count * sizeof *data->targets.Y, next, err));
+    TRY(sort_rows(data, data->weights, sizeof *data->weights, next, err));
+    TRY(sort_rows(data, data->folds, sizeof *data->folds, next, err));
+out:
+    free(next);
+    return status;
+}
+
+/* ---- All --------------------------------------------------------------------------------------------------------- */
+
+plethron_status training_data_read(const bank_arguments *a, const char *entity, training_data *out,
+                                   plethron_error *err) {
+    plethron_status status;
+    size_t *taken = NULL, n_taken = a->targets.count;
+    training_data data = {0};
+    TRY(plethron_table_open(a->data, &data.table, err));
+    data.n_samples = plethron_table_n_rows(data.table);
+    TRY(allocate(a->targets.count + 3, sizeof *taken, &taken, err));
+    TRY(find_columns(data.table, &a->targets, taken, err));
+    TRY(target_list_read(data.table, a->data, taken, a->targets.count, &a->classes, &data.targets, err));
+    TRY(take_column(data.table, a->weights, taken, &n_taken, err));
+    TRY(take_column(data.table, a->folds_column, taken, &n_taken, err));
+    TRY(take_column(data.table, entity, taken, &n_taken, err));
+    TRY(choose_features(a, taken, n_taken, &data, err));
+    TRY(read_features(a, &data, err));
+    TRY(read_weights(a, &data, err));
+    TRY(read_folds(a, &data, err));
+    TRY(read_entities(entity, &data, err));
+    *out = data;
+    data = (training_data){0};
+out:
+    free(taken);
+    training_data_release(&data);
+    return status;
+}
+
+plethron_status training_data_fold(training_data *data, size_t n_folds, int64_t seed, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    float *labels = NULL;
+    if (data->folds) return status;
+    TRY(allocate(data->n_samples, sizeof *labels, &labels, err));
+    for (size_t i = 0; i < data->n_samples; i++) labels[i] = data->targets.Y[i * data->targets.count];
+    TRY(allocate(data->n_samples, 1, &data->folds, err));
+    TRY(plethron_folds_make(data->n_samples, data->targets.targets[0].classes ? labels : NULL, n_folds, seed,
+                            data->folds, err));
+    data->n_folds = n_folds;
+out:
+    free(labels);
+    return status;
+}
+
+plethron_status training_data_upload(training_data *data, const bank_arguments *a, plethron_error *err) {
+    plethron_status status;
+    const plethron_dataset_options options = {
+        .struct_size = sizeof options,
+        .standardize = a->standardize,
+        .sample_weights = data->weights,
+        .n_weight_columns = data->weights ? 1 : 0,
+        .folds = data->folds,
+        .entity_offsets = data->entity_offsets,
+        .n_entities = training_data_n_entities(data),
+    };
+    TRY(plethron_device_open(a->device, &data->device, err));
+    TRY(plethron_dataset_create(data->device, data->X, data->n_samples, data->n_features, data->targets.Y,
+                                data->targets.count, &options, &data->dataset, err));
+out:
+    return status;
+}
+
+static plethron_status name_entities(const training_data *data, const char *entity, plethron_bank *bank,
+                                     plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const char **labels = NULL;
+    const size_t n_entities = training_data_n_entities(data);
+    if (n_entities == 0) return status;
+    TRY(allocate(n_entities, sizeof *labels, &labels, err));
+    for (size_t e = 0; e < n_entities; e++) labels[e] = plethron_classes_label(data->entities, e);
+    TRY(plethron_bank_name_entities(bank, entity, n_entities, labels, err));
+out:
+    free(labels);
+    return status;
+}
+
+plethron_status training_data_name(const training_data *data, const char *entity, plethron_bank *bank,
+                                   plethron_error *err) {
+    plethron_status status;
+    const char **names = NULL;
+    TRY(allocate(data->n_features, sizeof *names, &names, err));
+    for (size_t k = 0; k < data->n_features; k++)
+        names[k] = plethron_table_column_name(data->table, data->feature_columns[k]);
+    TRY(plethron_bank_name_features(bank, names, err));
+    TRY(target_list_name(&data->targets, bank, err));
+    TRY(name_entities(data, entity, bank, err));
+out:
+    free(names);
+    return status;
+}
