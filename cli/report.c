@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { N_UNITS_SHOWN = 20, N_STATES = PLETHRON_UNIT_NO_ROWS + 1 };
@@ -107,6 +108,17 @@ static int wider(int width, const char *text) {
     return length > width ? length : width;
 }
 
+/* True when one of the units has the measure that stands at `offset` in plethron_unit. */
+static bool any_number(const plethron_bank *bank, const size_t *listed, size_t n_listed, size_t offset) {
+    for (size_t i = 0; i < n_listed; i++) {
+        const plethron_unit unit = unit_get(bank, listed ? listed[i] : i);
+        float value;
+        memcpy(&value, (const char *)&unit + offset, sizeof value);
+        if (!isnan(value)) return true;
+    }
+    return false;
+}
+
 /* Prints the units listed, or the first n_listed ones where `listed` is NULL. */
 static void print_units(const plethron_bank *bank, const size_t *listed, size_t n_listed) {
     char target[NAME_SHOWN], label[NAME_SHOWN], learning_rate[NUMBER_TEXT], l2[NUMBER_TEXT];
@@ -116,16 +128,21 @@ static void print_units(const plethron_bank *bank, const size_t *listed, size_t 
         target_width = wider(target_width, unit_target_text(bank, &unit, target));
         class_width = wider(class_width, unit_class_text(bank, &unit, label));
     }
-    printf("\n%6s  %-*s  %-*s  %8s  %8s  %9s  %-13s  %11s  %12s  %8s  %12s\n", "unit", target_width, "target",
-           class_width, "class", "lr", "l2", "epochs", "state", "loss", "error sum", "accuracy", "bias");
+    const bool has_auc = any_number(bank, listed, n_listed, offsetof(plethron_unit, auc));
+    const bool has_held_out = any_number(bank, listed, n_listed, offsetof(plethron_unit, held_out_accuracy));
+    printf("\n%6s  %-*s  %-*s  %8s  %8s  %9s  %-13s  %11s  %12s  %8s%s%s  %12s\n", "unit", target_width, "target",
+           class_width, "class", "lr", "l2", "epochs", "state", "loss", "error sum", "accuracy",
+           has_auc ? "       auc" : "", has_held_out ? "  held out" : "", "bias");
     for (size_t i = 0; i < n_listed; i++) {
         size_t j = listed ? listed[i] : i;
         plethron_unit unit = unit_get(bank, j);
-        printf("%6zu  %-*s  %-*s  %8s  %8s  %9" PRId64 "  %-13s  %11.6g  %12.6g  %8.4f  %12.6g\n", j, target_width,
+        printf("%6zu  %-*s  %-*s  %8s  %8s  %9" PRId64 "  %-13s  %11.6g  %12.6g  %8.4f", j, target_width,
                unit_target_text(bank, &unit, target), class_width, unit_class_text(bank, &unit, label),
                number_text(unit.learning_rate, learning_rate), number_text(unit.l2, l2), unit.epochs_done,
-               state_names[unit.state], (double)unit.final_loss, (double)unit.error_sum, (double)unit.accuracy,
-               (double)plethron_bank_biases(bank)[j]);
+               state_names[unit.state], (double)unit.final_loss, (double)unit.error_sum, (double)unit.accuracy);
+        if (has_auc) printf("  %8.4f", (double)unit.auc);
+        if (has_held_out) printf("  %8.4f", (double)unit.held_out_accuracy);
+        printf("  %12.6g\n", (double)plethron_bank_biases(bank)[j]);
     }
 }
 

@@ -63,7 +63,7 @@ RUN(auc_sort, B(0), B(1), I(2), I(3), I(4), I(5))
 RUN(auc_sum, B(0), B(1), B(2), I(3), I(4), I(5), I(6), I(7))
 RUN(bootstrap, B(0), B(1), I(2), I(3), I(4))
 RUN(order, B(0), I(1), I(2), I(3), I(4), I(5), I(6))
-RUN(shuffle, B(0), B(1), B(2), I(3), I(4))
+RUN(reorder, B(0), B(1), B(2), I(3), I(4))
 RUN(moments, B(0), B(1), B(2), B(3), I(4), I(5))
 RUN(standardize, B(0), B(1), B(2), I(3))
 
@@ -79,7 +79,7 @@ const host_kernel HOST_KERNELS[] = {
     {"auc_sum", "bbbiiiii", run_auc_sum},
     {"bootstrap", "bbiii", run_bootstrap},
     {"order", "biiiiii", run_order},
-    {"shuffle", "bbbii", run_shuffle},
+    {"reorder", "bbbii", run_reorder},
     {"moments", "bbbbii", run_moments},
     {"standardize", "bbbi", run_standardize},
     {NULL, NULL, NULL},

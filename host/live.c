@@ -16,7 +16,7 @@ struct live_kernels {
     device_program *program;
     device_kernel *update, *weigh, *measure, *add_blocks, *check, *keep_best;
     device_program *draws; /* bootstrap.cl and shuffle.cl, where needed */
-    device_kernel *bootstrap, *order, *shuffle;
+    device_kernel *bootstrap, *order, *reorder;
     forward_stage *forward;
     device_buffer *one;      /* an element for arguments that are not used */
     device_buffer *shuffled; /* X in another order */
@@ -132,7 +132,7 @@ static plethron_status open_draws(live_set *live, plethron_error *err) {
                                  err));
         TRY(device_buffer_zero(k->shuffled, err)); /* the padding behind the rows is read, too */
         TRY(program_kernel(k->draws, "order", &k->order, err));
-        TRY(program_kernel(k->draws, "shuffle", &k->shuffle, err));
+        TRY(program_kernel(k->draws, "reorder", &k->reorder, err));
     }
 out:
     return status;
@@ -171,7 +171,7 @@ out:
 
 static void close_kernels(struct live_kernels *k) {
     device_kernel *kernels[] = {k->update,    k->weigh,     k->measure, k->add_blocks, k->check,
-                                k->keep_best, k->bootstrap, k->order,   k->shuffle};
+                                k->keep_best, k->bootstrap, k->order,   k->reorder};
     device_buffer *buffers[] = {k->one, k->shuffled, k->z, k->sums};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) kernel_close(kernels[i]);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_close(buffers[i]);
@@ -370,7 +370,7 @@ static plethron_status shuffle(live_set *live, int64_t epoch, plethron_error *er
                       random_half_bits(dataset->n_samples), (int)(uint32_t)seed, (int)(uint32_t)((uint64_t)seed >> 32),
                       (int)epoch));
     range.global[1] = dataset->n_features;
-    TRY(kernel_launch(live->kernels->shuffle, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
+    TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
                       live->rows.order, n_places, (int)dataset->n_features));
     live->X = live->kernels->shuffled;
 out:

@@ -4,9 +4,9 @@
  *
  *   order    draws the order of an epoch: a permutation of 0 ... n_samples - 1 as a function of seed and epoch; places
  *            behind them keep themselves
- *   shuffle  copies the tiles
+ *   reorder  copies the tiles
  *
- * Launch: dimension 0 covers the places, one an item; dimension 1 of shuffle the features.
+ * Launch: dimension 0 covers the places, one an item; dimension 1 of reorder the features.
  */
 __kernel void order(__global int *row_g, int n_samples, int n_places, int half_bits, int seed_low, int seed_high,
                     int epoch) {
@@ -18,7 +18,7 @@ __kernel void order(__global int *row_g, int n_samples, int n_places, int half_b
     row_g[place] = (int)row;
 }
 
-__kernel void shuffle(__global const float *X_g, __global float *out_g, __global const int *row_g, int n_places,
+__kernel void reorder(__global const float *X_g, __global float *out_g, __global const int *row_g, int n_places,
                       int n_features) {
     const int place = get_global_id(0), k = get_global_id(1);
     if (place >= n_places) return;
