@@ -3,6 +3,7 @@
 #include "labels.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +164,12 @@ out:
 void decision_release(class_decision *decision) {
     free(decision->units);
     decision->units = NULL;
+}
+
+bool decision_known(const class_decision *decision, const float *p) {
+    for (size_t c = 0; c < decision->n_classes; c++)
+        if (decision->units[c] != NO_UNIT && isnan(p[decision->units[c]])) return false;
+    return true;
 }
 
 size_t decision_pick(const class_decision *decision, const float *p) {

@@ -30,6 +30,9 @@ typedef struct class_decision {
 plethron_status decision_make(const plethron_bank *bank, size_t target, class_decision *out, plethron_error *err);
 void decision_release(class_decision *decision);
 
+/* False where one of the predictions p [n_units] that the decision needs is NaN. */
+bool decision_known(const class_decision *decision, const float *p);
+
 /* The class that a row of predictions p [n_units] tells: the likeliest, and with one unit its own from p = 0.5 on. */
 size_t decision_pick(const class_decision *decision, const float *p);
 

@@ -1,9 +1,10 @@
 /* plethron predict: a model applied to a table. */
 #define _POSIX_C_SOURCE 200809L
 
-#include "labels.h"
+#include "entity_models.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,10 @@ static const char help[] =
     "  -d, --device SEL    gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see 'plethron\n"
     "                      devices')\n"
     "  -h, --help          this text\n"
+    "\n"
+    "A model of 'train --entity' predicts each row by the units of the row's entity; a row of an entity that it does "
+    "not\n"
+    "know, and one with a feature that is not a number, gets an empty cell.\n"
     "\n"
     "A column is called after its target; with several classes TARGET=LABEL; units that share a name get their "
     "number,\n"
@@ -107,25 +112,17 @@ static plethron_status find_features(const plethron_table *table, const plethron
     return features_in_order(table, bank, path, columns, err);
 }
 
-static plethron_status read_features(const arguments *a, const plethron_bank *bank, float **X, size_t *n_rows,
-                                     plethron_error *err) {
+static plethron_status read_features(const arguments *a, const plethron_bank *bank, const plethron_table *table,
+                                     float **X, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    plethron_table *table = NULL;
     size_t n_features = plethron_bank_n_features(bank);
     size_t *columns = NULL;
-    float *values = NULL;
-    TRY(plethron_table_open(a->data, &table, err));
     TRY(allocate(n_features, sizeof *columns, &columns, err));
     TRY(find_features(table, bank, a->data, columns, err));
-    TRY(allocate(plethron_table_n_rows(table), n_features * sizeof *values, &values, err));
-    TRY(plethron_table_numbers(table, columns, n_features, values, err));
-    *X = values;
-    *n_rows = plethron_table_n_rows(table);
-    values = NULL;
+    TRY(allocate(plethron_table_n_rows(table), n_features * sizeof **X, X, err));
+    TRY(plethron_table_numbers(table, columns, n_features, *X, err));
 out:
-    free(values);
     free(columns);
-    plethron_table_close(table);
     return status;
 }
 
@@ -152,7 +149,8 @@ static plethron_status write_probabilities(void *context, const float *P, size_t
     for (size_t i = 0; i < n_rows; i++) {
         for (size_t j = 0; j < n_units; j++) {
             if (j) fputc(',', out->stream);
-            fputs(number_text(P[i * n_units + j], text), out->stream);
+            const float p = P[i * n_units + j];
+            if (!isnan(p)) fputs(number_text(p, text), out->stream);
         }
         fputc('\n', out->stream);
     }
@@ -167,9 +165,11 @@ static plethron_status write_labels(void *context, const float *P, size_t first_
     for (size_t i = 0; i < n_rows; i++) {
         for (size_t d = 0; d < out->n_decisions; d++) {
             const class_decision *decision = &out->decisions[d];
+            const float *p = P + i * n_units;
             if (d) fputc(',', out->stream);
-            csv_field(out->stream,
-                      plethron_bank_class_label(out->bank, decision->target, decision_pick(decision, P + i * n_units)));
+            if (decision_known(decision, p))
+                csv_field(out->stream,
+                          plethron_bank_class_label(out->bank, decision->target, decision_pick(decision, p)));
         }
         fputc('\n', out->stream);
     }
@@ -221,22 +221,65 @@ static void warn_of_diverged(const plethron_bank *bank) {
             plethron_bank_n_units(bank));
 }
 
-static plethron_status write_predictions(const arguments *a, writer *out, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
+static plethron_status write_header(const arguments *a, const writer *out, plethron_error *err) {
+    if (!a->classes) return write_unit_header(out, err);
+    write_target_header(out);
+    return PLETHRON_OK;
+}
+
+/* Every row by all units of the bank. */
+static plethron_status write_of_all(const arguments *a, writer *out, const float *X, size_t n_rows,
+                                    plethron_error *err) {
+    plethron_status status;
     plethron_device *device = NULL;
-    float *X = NULL;
-    size_t n_rows = 0;
-    if (a->classes) TRY(make_decisions(out, err));
-    TRY(read_features(a, out->bank, &X, &n_rows, err));
     TRY(plethron_device_open(a->device, &device, err));
-    if (a->classes)
-        write_target_header(out);
-    else
-        TRY(write_unit_header(out, err));
+    TRY(write_header(a, out, err));
     TRY(predict_blocks(device, out->bank, X, n_rows, a->classes ? write_labels : write_probabilities, out, err));
 out:
-    free(X);
     plethron_device_close(device);
+    return status;
+}
+
+/* Every row by the units of its entity. */
+static plethron_status write_of_entities(const arguments *a, writer *out, const entity_models *models,
+                                         const plethron_table *table, const float *X, plethron_error *err) {
+    plethron_status status;
+    const size_t n_rows = plethron_table_n_rows(table);
+    size_t n_unknown = 0;
+    int64_t *entities = NULL;
+    TRY(allocate(n_rows, sizeof *entities, &entities, err));
+    TRY(entity_models_find(models, table, entities, &n_unknown, err));
+    if (n_unknown)
+        say("%zu of %zu rows have a '%s' that the model does not know: they get no prediction", n_unknown, n_rows,
+            plethron_bank_entity_column(models->bank));
+    TRY(write_header(a, out, err));
+    TRY(entity_models_predict(models, X, entities, n_rows, a->classes ? write_labels : write_probabilities, out, err));
+out:
+    free(entities);
+    return status;
+}
+
+static plethron_status write_predictions(const arguments *a, writer *out, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    plethron_table *table = NULL;
+    entity_models models = {0};
+    float *X = NULL;
+    const bool has_entities = plethron_bank_n_entities(out->bank) > 0;
+    if (has_entities) {
+        TRY(entity_models_make(out->bank, &models, err));
+        out->bank = models.first;
+    }
+    if (a->classes) TRY(make_decisions(out, err));
+    TRY(plethron_table_open(a->data, &table, err));
+    TRY(read_features(a, out->bank, table, &X, err));
+    if (has_entities)
+        TRY(write_of_entities(a, out, &models, table, X, err));
+    else
+        TRY(write_of_all(a, out, X, plethron_table_n_rows(table), err));
+out:
+    free(X);
+    plethron_table_close(table);
+    entity_models_release(&models);
     return status;
 }
 
