@@ -65,6 +65,7 @@ RUN(bootstrap, B(0), B(1), I(2), I(3), I(4))
 RUN(order, B(0), I(1), I(2), I(3), I(4), I(5), I(6))
 RUN(reorder, B(0), B(1), B(2), I(3), I(4))
 RUN(moments, B(0), B(1), B(2), B(3), I(4), I(5))
+RUN(add_moments, B(0), B(1), B(2), I(3))
 RUN(standardize, B(0), B(1), B(2), I(3))
 
 const host_kernel HOST_KERNELS[] = {
@@ -81,6 +82,7 @@ const host_kernel HOST_KERNELS[] = {
     {"order", "biiiiii", run_order},
     {"reorder", "bbbii", run_reorder},
     {"moments", "bbbbii", run_moments},
+    {"add_moments", "bbbi", run_add_moments},
     {"standardize", "bbbi", run_standardize},
     {NULL, NULL, NULL},
 };

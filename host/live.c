@@ -117,7 +117,8 @@ static plethron_status open_draws(live_set *live, plethron_error *err) {
     TRY(tiling_program(live->device, &live->plan->tiling, p->uses, sources, sizeof sources / sizeof *sources, &k->draws,
                        err));
     if (p->uses & USE_BOOTSTRAP) {
-        const kernel_range range = {.global = {p->unit_stride, 1, 1}, .local = {1, 1, 1}};
+        const size_t local = live->plan->tiling.local_memory ? UNIT_PADDING : 1;
+        const kernel_range range = {.global = {p->unit_stride, 1, 1}, .local = {local, 1, 1}};
         TRY(device_buffer_create(live->device, dataset->y_stride * p->unit_stride, "the bootstrap's counts",
                                  &live->rows.counts, err));
         TRY(program_kernel(k->draws, "bootstrap", &k->bootstrap, err));
