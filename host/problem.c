@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 
+/* Of a unit; 0 in a problem that was never opened. */
 static size_t n_weights(const train_problem *problem) {
-    return problem->dataset->n_features + 1;
+    return problem->dataset ? problem->dataset->n_features + 1 : 0;
 }
 
 /* The matrices [rows, unit_stride] of a problem, for code that treats them alike. */

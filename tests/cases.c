@@ -157,47 +157,6 @@ reference_unit case_reference(const test_case *c, size_t unit) {
     };
 }
 
-/* ---- Below the public functions ---------------------------------------------------------------------------------- */
-
-void *case_padded(size_t rows, size_t stride) {
-    void *memory = NULL;
-    check_ok(memory_allocate(rows * stride, sizeof(float), "a test's values", &memory, &case_error));
-    return memory;
-}
-
-train_problem case_problem(const test_case *c, const plethron_dataset *dataset) {
-    const size_t n_units = c->shape.n_units, n_rows = c->shape.n_features + 1;
-    const size_t stride = (n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
-    plethron_bank *bank = case_bank(c, NULL, n_units);
-    train_problem p = {.dataset = dataset, .n_units = n_units, .unit_stride = stride};
-    p.losses = 1 << PLETHRON_LOSS_LOG | 1 << PLETHRON_LOSS_MSE | 1 << PLETHRON_LOSS_TUTORIAL;
-    p.weights = case_padded(n_rows, stride);
-    p.learning_rate = case_padded(1, stride);
-    p.l2 = case_padded(1, stride);
-    p.scale = case_padded(1, stride);
-    p.positive_class = case_padded(1, stride);
-    p.loss = case_padded(1, stride);
-    p.target = case_padded(1, stride);
-    p.epochs = case_padded(1, stride);
-    for (size_t j = 0; j < n_units; j++) {
-        for (size_t k = 0; k < n_rows; k++) p.weights[k * stride + j] = bank->weights[k * n_units + j];
-        p.learning_rate[j] = c->rates[j];
-        p.l2[j] = c->l2[j];
-        p.scale[j] = 1.0f / (float)c->shape.n_samples;
-        p.positive_class[j] = (float)c->positive_class[j];
-        p.loss[j] = (int32_t)c->loss[j];
-        p.target[j] = (int32_t)c->target[j];
-        p.epochs[j] = (int32_t)c->epochs[j];
-    }
-    plethron_bank_close(bank);
-    return p;
-}
-
-void case_problem_close(train_problem *p) {
-    void *memory[] = {p->weights, p->learning_rate, p->l2, p->scale, p->positive_class, p->loss, p->target, p->epochs};
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
-}
-
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 
 static void add_way(case_ways *ways, plethron_device *device, const tile_sizes *tiling) {
@@ -212,7 +171,7 @@ static void add_way(case_ways *ways, plethron_device *device, const tile_sizes *
 
 static void add_device(case_ways *ways, const char *selector, size_t guard_bytes) {
     size_t n_tilings = 0;
-    const tile_sizes *tilings = plan_tilings(&n_tilings);
+    const tile_sizes *tilings = tilings_all(&n_tilings);
     plethron_device *device = NULL;
     assert_true(ways->n_devices < sizeof ways->devices / sizeof *ways->devices);
     check_ok(plethron_device_open(selector, &device, &case_error));
@@ -220,7 +179,7 @@ static void add_device(case_ways *ways, const char *selector, size_t guard_bytes
     device_guard_buffers(device, guard_bytes);
     add_way(ways, device, NULL);
     for (size_t t = 0; !device_is_host(device) && t < n_tilings; t++)
-        if (plan_tiling_fits(device, &tilings[t])) add_way(ways, device, &tilings[t]);
+        if (tiling_fits(device, &tilings[t])) add_way(ways, device, &tilings[t]);
 }
 
 void case_ways_open(size_t guard_bytes, case_ways *ways) {
@@ -255,6 +214,38 @@ void case_train_on(const case_way *way, const test_case *c, plethron_bank *bank)
     plethron_dataset_close(dataset);
 }
 
+/* ---- Below the public functions ---------------------------------------------------------------------------------- */
+
+static void weigh(case_run *run) {
+    const size_t stride = run->whole.problem.unit_stride;
+    float *totals = allocate(WEIGH_SUMS * stride, sizeof *totals);
+    check_ok(live_weigh(run->live, run->run, totals, &case_error));
+    bank_problem_weigh(&run->whole, run->bank, totals, stride);
+    check_ok(live_upload_units(run->live, &case_error));
+    free(totals);
+}
+
+void case_run_open(const case_way *way, const test_case *c, size_t shard_units, size_t n_parts, case_run *run) {
+    memset(run, 0, sizeof *run);
+    run->bank = case_bank(c, NULL, c->shape.n_units);
+    run->dataset = case_dataset(c, way->device);
+    check_ok(bank_problem_open(run->bank, run->dataset, &run->whole, &case_error));
+    check_ok(plan_choose(&run->whole.problem, NULL, way->tiling, &run->plan, &case_error));
+    if (shard_units) run->plan.shard_units = shard_units;
+    if (n_parts) run->plan.n_parts = n_parts;
+    check_ok(live_open(&run->whole.problem, &run->plan, &run->live, &case_error));
+    check_ok(run->plan.strategy->open(run->live, &run->run, &case_error));
+    weigh(run);
+}
+
+void case_run_close(case_run *run) {
+    run->plan.strategy->close(run->run);
+    live_close(run->live);
+    bank_problem_close(&run->whole);
+    plethron_dataset_close(run->dataset);
+    plethron_bank_close(run->bank);
+}
+
 /* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
 void case_check_status(plethron_status status, const char *call, const char *file, int line) {
@@ -273,32 +264,29 @@ void check_near(double got, double want, double tolerance, const char *format, .
     fail_msg("%s is %.9g, off from %.9g by %.3g: %.3g is allowed", name, got, want, fabs(got - want), tolerance);
 }
 
-static uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
+/* A value of a bank's array as a double, and whether two have the same bits. */
+static double array_value(const plethron_bank *bank, const bank_array *array, size_t unit) {
+    const void *memory = bank_array_memory(bank, array);
+    return array->is_integer ? (double)((const int64_t *)memory)[unit] : (double)((const float *)memory)[unit];
 }
 
-static void check_same_float(float a, float b, const char *what, size_t unit, const char *value) {
-    if (bits_of(a) != bits_of(b))
-        fail_msg("%s: %s of unit %zu is %a (%08x) and %a (%08x)", what, value, unit, (double)a, (unsigned)bits_of(a),
-                 (double)b, (unsigned)bits_of(b));
+static bool same_array_value(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b,
+                             const bank_array *array) {
+    const size_t size = array->is_integer ? sizeof(int64_t) : sizeof(float);
+    return memcmp((const char *)bank_array_memory(bank_a, array) + a * size,
+                  (const char *)bank_array_memory(bank_b, array) + b * size, size) == 0;
 }
 
 void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what) {
-    plethron_unit unit_a = {.struct_size = sizeof unit_a}, unit_b = {.struct_size = sizeof unit_b};
-    check_ok(plethron_bank_unit(bank_a, a, &unit_a, &case_error));
-    check_ok(plethron_bank_unit(bank_b, b, &unit_b, &case_error));
-    for (size_t k = 0; k < plethron_bank_n_features(bank_a); k++)
-        check_same_float(plethron_bank_weights(bank_a)[k * plethron_bank_n_units(bank_a) + a],
-                         plethron_bank_weights(bank_b)[k * plethron_bank_n_units(bank_b) + b], what, a, "a weight");
-    check_same_float(plethron_bank_biases(bank_a)[a], plethron_bank_biases(bank_b)[b], what, a, "the bias");
-    check_same_float(unit_a.final_loss, unit_b.final_loss, what, a, "the loss");
-    check_same_float(unit_a.error_sum, unit_b.error_sum, what, a, "the error sum");
-    check_same_float(unit_a.accuracy, unit_b.accuracy, what, a, "the accuracy");
-    if (unit_a.state != unit_b.state || unit_a.epochs_done != unit_b.epochs_done)
-        fail_msg("%s: unit %zu is in state %d after %lld epochs, and %d after %lld", what, a, (int)unit_a.state,
-                 (long long)unit_a.epochs_done, (int)unit_b.state, (long long)unit_b.epochs_done);
+    for (size_t k = 0; k <= bank_a->n_features; k++) { /* the bias behind the weights */
+        const float *w_a = bank_a->weights + k * bank_a->n_units + a, *w_b = bank_b->weights + k * bank_b->n_units + b;
+        if (memcmp(w_a, w_b, sizeof *w_a) != 0)
+            fail_msg("%s: weight %zu of unit %zu is %a and %a", what, k, a, (double)*w_a, (double)*w_b);
+    }
+    for (size_t i = 0; i < BANK_N_ARRAYS; i++)
+        if (!same_array_value(bank_a, a, bank_b, b, &bank_arrays[i]))
+            fail_msg("%s: %s of unit %zu is %a and %a", what, bank_arrays[i].name, a,
+                     array_value(bank_a, &bank_arrays[i], a), array_value(bank_b, &bank_arrays[i], b));
 }
 
 void check_same_bank(const plethron_bank *bank_a, const plethron_bank *bank_b, const char *what) {

@@ -5,6 +5,7 @@
 
 #include "plan.h"
 #include "reference.h"
+#include "train_problem.h"
 
 /* ---- Problems ---------------------------------------------------------------------------------------------------- */
 
@@ -47,12 +48,6 @@ plethron_bank *case_bank(const test_case *c, const size_t *units, size_t n);
 /* A unit as the reference sees it. */
 reference_unit case_reference(const test_case *c, size_t unit);
 
-/* The problem that train.c makes of a case with mixed units, for driving a strategy directly. */
-train_problem case_problem(const test_case *c, const plethron_dataset *dataset);
-void case_problem_close(train_problem *problem);
-/* Zeroed and aligned room for floats or int32_t [rows, stride], for free. */
-void *case_padded(size_t rows, size_t stride);
-
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 
 /* A device, and tile sizes; NULL where the planner is free to choose, or on the host. */
@@ -81,6 +76,20 @@ void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *b
 /* case_train on a new data set. */
 void case_train_on(const case_way *way, const test_case *c, plethron_bank *bank);
 
+/* A training below the public functions: what train.c makes of a case, on the device, ready for live_epochs. */
+typedef struct case_run {
+    plethron_bank *bank;
+    plethron_dataset *dataset;
+    bank_problem whole;
+    train_plan plan;
+    live_set *live;
+    void *run;
+} case_run;
+
+/* `shard_units` and `n_parts` replace what was planned; 0 leaves them. */
+void case_run_open(const case_way *way, const test_case *c, size_t shard_units, size_t n_parts, case_run *run);
+void case_run_close(case_run *run);
+
 /* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
 /* Fails with the error's text. */
@@ -91,7 +100,7 @@ void case_check_status(plethron_status status, const char *call, const char *fil
 void check_near(double got, double want, double tolerance, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Fails unless unit a of one bank and unit b of the other have the same bits: weights, epochs, state and measures. */
+/* Fails unless unit a of one bank and unit b of the other have the same bits: weights, values, state and measures. */
 void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what);
 /* The same for all units of two banks. */
 void check_same_bank(const plethron_bank *bank_a, const plethron_bank *bank_b, const char *what);

@@ -54,7 +54,7 @@ static void print_digest(const case_way *way, const case_shape *shapes, size_t n
 
 static int print_tilings(void) {
     size_t n_tilings = 0;
-    const tile_sizes *tilings = plan_tilings(&n_tilings);
+    const tile_sizes *tilings = tilings_all(&n_tilings);
     for (size_t t = 0; t < n_tilings; t++) printf("%s\n", tilings[t].name);
     return EXIT_SUCCESS;
 }

@@ -40,7 +40,7 @@ plethron_dataset *support_dataset(plethron_device *device, const float *X, size_
                                   const float *Y, size_t n_targets, bool standardize) {
     plethron_error err;
     plethron_dataset *dataset = NULL;
-    const plethron_dataset_options options = {sizeof options, standardize};
+    const plethron_dataset_options options = {.struct_size = sizeof options, .standardize = standardize};
     assert_works(plethron_dataset_create(device, X, n_samples, n_features, Y, n_targets, &options, &dataset, &err),
                  &err);
     return dataset;
@@ -69,6 +69,7 @@ static bool same_names(const name_list *a, const name_list *b) {
 bool support_same_banks(const plethron_bank *a, const plethron_bank *b) {
     const size_t n = a->n_units;
     bool same = n == b->n_units && a->n_features == b->n_features && a->reduction == b->reduction &&
+                a->check_every == b->check_every && a->batch_size == b->batch_size && a->batch_seed == b->batch_seed &&
                 strcmp(a->strategy, b->strategy) == 0 &&
                 memcmp(a->weights, b->weights, (a->n_features + 1) * n * sizeof(float)) == 0;
     for (size_t i = 0; same && i < BANK_N_ARRAYS; i++)

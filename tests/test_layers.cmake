@@ -24,15 +24,21 @@ layer(io FILES host/io/* USES public status)
 layer(kernels FILES kernels/*.cl USES)
 layer(handles FILES host/device_cl.h USES public status device OpenCL) # the device's raw handles, shared with program
 layer(device FILES host/device*.* USES public status handles OpenCL)
-layer(program FILES host/program.* host/kernel_cache.* USES public status device handles OpenCL)
-layer(dataset FILES host/dataset.* USES public status device)
-set(below_strategies public status device program dataset)
-layer(strategies FILES host/strategy*.* host/host_loops.* host/opencl_c.h USES ${below_strategies} kernels)
+layer(host_kernels FILES host/host_kernels.* host/host_loops.* host/host_variant.c host/opencl_c.h
+      USES public status device dataset kernels) # the kernels' text compiled as C
+layer(program FILES host/program.* host/kernel_cache.* USES public status device handles host_kernels OpenCL)
+layer(random FILES host/random.* USES host_kernels kernels)
+layer(dataset FILES host/dataset*.* host/folds.* USES public status device program random)
+layer(problem FILES host/problem.* USES public status device dataset kernels)
+layer(forward FILES host/tiling.* host/forward.* USES public status device program dataset host_kernels)
+set(below_strategies public status device program dataset host_kernels problem forward kernels)
+# The live set calls the strategy that it was given, and strategies read the live set.
+layer(strategies FILES host/live.* host/strategy*.* USES ${below_strategies} random)
 layer(plan FILES host/plan.* USES ${below_strategies} strategies)
 layer(
-    train FILES host/random.* host/bank*.* host/model*.* host/train*.* host/predict*.*
-    USES ${below_strategies} strategies plan io)
-set(internal ${below_strategies} handles kernels strategies plan train io)
+    train FILES host/bank*.* host/model*.* host/train*.* host/predict*.*
+    USES ${below_strategies} random strategies plan io)
+set(internal ${below_strategies} handles random strategies plan train io)
 layer(tests FILES tests/*.c tests/*.h USES ${internal} OpenCL)
 layer(consumer FILES tests/package/*.c USES public)
 layer(bench FILES bench/*.c bench/*.h USES ${internal} OpenCL)

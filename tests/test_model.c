@@ -21,6 +21,9 @@ static plethron_bank *full_bank(void) {
     const int64_t epochs[] = {0, 7, INT32_MAX}, loss[] = {0, 1, 2}, target[] = {0, 1, 1 << 30},
                   class[] = {-1, 2, 65534};
     const int64_t seed[] = {1, 2, (1LL << 53) - 1}, id[] = {30, 20, 10};
+    const float l1[] = {3e38f, 1e-3f, 0x1p-149f}, momentum[] = {0.0f, 0.5f, 0x1.fffffep-1f}, beta2[] = {0.5f, 0, 0.75f};
+    const float epsilon[] = {1.0f, 1e-30f, 1e-3f}, decay[] = {4.0f, 0.0f, 1.0f}, tolerance[] = {1.0f, 1e-30f, 3e38f};
+    const int64_t optimizer[] = {3, 2, 1}, schedule[] = {2, 1, 0}, balanced[] = {1, 0, 1}, fold[] = {0, 7, 254};
     const float start[] = {1.5f, -0.0f, NAN, 3.0f, 0x1p-149f, -3e38f, 7.0f, INFINITY, 9.0f};
     const char *features[] = {"with \"quotes\", commas\nand lines", "Größe ☺"}, *targets[] = {"", "b"};
     const char *labels[] = {"no", "yes", "\\"};
@@ -36,14 +39,36 @@ static plethron_bank *full_bank(void) {
         .seed = {seed, N_UNITS},
         .id = {id, N_UNITS},
         .reduction = PLETHRON_REDUCTION_SUM,
+        .l1 = {l1, N_UNITS},
+        .optimizer = {optimizer, N_UNITS},
+        .momentum = {momentum, N_UNITS},
+        .beta2 = {beta2, N_UNITS},
+        .epsilon = {epsilon, N_UNITS},
+        .schedule = {schedule, N_UNITS},
+        .decay = {decay, N_UNITS},
+        .tolerance = {tolerance, N_UNITS},
+        .patience = {epochs, N_UNITS},
+        .check_every = INT32_MAX,
+        .weight_negative = {l1, N_UNITS},
+        .weight_positive = {l2, N_UNITS},
+        .balanced = {balanced, N_UNITS},
+        .weight_column = {target, N_UNITS},
+        .excluded_fold = {fold, N_UNITS},
+        .bootstrap = {balanced, N_UNITS},
+        .entity = {target, N_UNITS},
+        .batch_size = 1 << 30,
+        .batch_seed = (1LL << 53) - 1,
     };
     plethron_bank *bank = support_bank(N_FEATURES, N_UNITS, &options);
     memcpy(bank->weights, start, sizeof start); /* as a unit that diverged leaves them */
     for (size_t j = 0; j < N_UNITS; j++) {
         bank->state[j] = (int64_t)j + PLETHRON_UNIT_DIVERGED;
         bank->epochs_done[j] = (int64_t)j * 1000000007;
-        bank->accuracy[j] = 0.5f * (float)j;
+        bank->accuracy[j] = bank->auc[j] = 0.5f * (float)j;
+        bank->held_out_accuracy[j] = bank->held_out_auc[j] = 0.25f * (float)j;
+        bank->row_weight[j] = bank->gradient_norm[j] = 1e30f * (float)j;
     }
+    bank->held_out_loss[2] = bank->held_out_error_sum[0] = -INFINITY;
     bank->final_loss[0] = INFINITY;
     bank->error_sum[1] = -INFINITY;
     strcpy(bank->strategy, "fifteen-letters");
@@ -202,7 +227,10 @@ static void cut_and_spoilt_files(void **state) {
 
 /* ---- Sound safetensors, wrong models ----------------------------------------------------------------------------- */
 
-enum { N_TEXTS = 8, N_TENSORS = 2 + BANK_N_ARRAYS, MAX_VALUES = 8 };
+enum { N_TEXTS = 11, N_TENSORS = 2 + BANK_N_ARRAYS, MAX_VALUES = 8 };
+
+/* The arrays that a file must have; those of later releases may be missing. */
+enum { N_FIRST_ARRAYS = 13 };
 
 /* The parts of a small valid model, for changing one of them. */
 typedef struct parts {
@@ -224,7 +252,10 @@ static void make_parts(parts *p) {
                            {"strategy", "staged"},
                            {"features", "[\"a\",\"b\"]"},
                            {"targets", "[\"t\"]"},
-                           {"classes", "[[\"no\",\"yes\"]]"}},
+                           {"classes", "[[\"no\",\"yes\"]]"},
+                           {"check_every", "7"},
+                           {"batch_size", "32"},
+                           {"batch_seed", "5"}},
                  .n_texts = N_TEXTS,
                  .tensors = {{"W", SAFETENSORS_F32, 2, {N_FEATURES, N_UNITS}, p->values[0].floats},
                              {"b", SAFETENSORS_F32, 1, {N_UNITS}, p->values[1].floats}},
@@ -235,7 +266,11 @@ static void make_parts(parts *p) {
                                                  1,
                                                  {N_UNITS},
                                                  p->values[2 + a].integers};
-    for (size_t j = 0; j < N_UNITS; j++) p->values[2].floats[j] = 0.5f; /* learning_rate, whose 0 is not allowed */
+    for (size_t a = 0; a < BANK_N_ARRAYS; a++) /* where 0 is not allowed */
+        for (size_t j = 0; j < N_UNITS; j++) {
+            if (strcmp(bank_arrays[a].name, "learning_rate") == 0) p->values[2 + a].floats[j] = 0.5f;
+            if (strcmp(bank_arrays[a].name, "epsilon") == 0) p->values[2 + a].floats[j] = 0.5f;
+        }
 }
 
 static void write_parts(const parts *p, const io_file *file) {
@@ -277,7 +312,15 @@ static void models_of_other_writers(void **state) {
     change_text(&p, "features", "[]");
     change_text(&p, "targets", NULL);
     change_text(&p, "classes", NULL);
-    expect_accepted(&p, file);
+    change_text(&p, "check_every", NULL);
+    change_text(&p, "batch_size", NULL);
+    change_text(&p, "batch_seed", NULL);
+    write_parts(&p, file);
+    plethron_bank *bank = load(file);
+    assert_int_equal(plethron_bank_check_every(bank), 10);
+    assert_int_equal(plethron_bank_batch_size(bank), 0);
+    assert_int_equal(plethron_bank_batch_seed(bank), 0);
+    plethron_bank_close(bank);
     p.tensors[0].shape[0] = 1; /* as many features as W has rows */
     expect_accepted(&p, file);
 }
@@ -320,6 +363,15 @@ static void wrong_texts(void **state) {
         {"classes", "[[\"a\",7]]", "'classes': entry 1", "is no text"},
         {"classes", "[[\"a\",\"a\"]]", "'a' stands twice", "classes"},
         {"classes", "\"x\"", "'classes' is '\"x\"'", "a JSON array was expected"},
+        {"check_every", "often", "'check_every' is 'often'", "a whole number was expected"},
+        {"check_every", "", "'check_every' is ''", "a whole number was expected"},
+        {"check_every", "1e3", "'check_every' is '1e3'", "a whole number was expected"},
+        {"check_every", "0", "check_every is 0", "1 to 2147483647 is allowed"},
+        {"check_every", "2147483648", "check_every is 2147483648", "1 to 2147483647 is allowed"},
+        {"batch_size", "99999999999999999999", "'batch_size' is '99999999999999999999'", "a whole number"},
+        {"batch_size", "17", "batch_size is 17", "a multiple of 16"},
+        {"batch_size", "-16", "batch_size is -16", "a multiple of 16"},
+        {"batch_seed", "-1", "batch_seed is -1", "0 to 9007199254740991 is allowed"},
     };
     for (size_t c = 0; c < COUNT(cases); c++) {
         parts p;
@@ -386,6 +438,22 @@ static void as_many_classes_as_allowed(void **state) {
     free(allowed);
 }
 
+/* Files of the first release lack what came later: each unit then has what no option would have given it. */
+static void expect_default(const parts *p, const io_file *file, const bank_array *array) {
+    write_parts(p, file);
+    plethron_bank *bank = load(file);
+    for (size_t j = 0; j < N_UNITS; j++) {
+        const void *memory = bank_array_memory(bank, array);
+        if (array->is_integer)
+            assert_int_equal(((const int64_t *)memory)[j], (int64_t)array->otherwise);
+        else if (isnan(array->otherwise))
+            assert_true(isnan(((const float *)memory)[j]));
+        else
+            assert_true(((const float *)memory)[j] == (float)array->otherwise);
+    }
+    plethron_bank_close(bank);
+}
+
 static void missing_and_misshapen_tensors(void **state) {
     const io_file *file = *state;
     for (size_t t = 0; t < N_TENSORS; t++) {
@@ -410,7 +478,10 @@ static void missing_and_misshapen_tensors(void **state) {
         }
         make_parts(&p);
         *tensor = p.tensors[--p.n_tensors];
-        expect_refused(&p, file, "has no tensor", quoted);
+        if (t < 2 + N_FIRST_ARRAYS)
+            expect_refused(&p, file, "has no tensor", quoted);
+        else
+            expect_default(&p, file, &bank_arrays[t - 2]);
     }
 }
 

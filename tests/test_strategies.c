@@ -177,9 +177,10 @@ static plethron_counters uploads_of_training(const case_way *way, const test_cas
 }
 
 /* X and Y go to the device when the data set is made, once. A training uploads the arrays of its units once, whatever
- * its length: the weights and seven values a unit. */
+ * its length: the weights and, before and after the rows are weighed, the units' values, states and held-out weights.
+ */
 static void test_training_uploads_units_only(void **state) {
-    enum { VALUES_A_UNIT = 7 };
+    enum { VALUES_A_UNIT = UNIT_FIELDS + STATE_FIELDS + 1, UPLOADS = 1 + 2 * 3 };
     (void)state;
     const case_shape shape = {300, 40, 2, UNITS_MIXED, MEAN};
     test_case *c = case_open(shape, case_seed());
@@ -187,7 +188,7 @@ static void test_training_uploads_units_only(void **state) {
         const case_way *way = &ways.ways[w];
         if (way->tiling) continue;
         const bool on_host = device_is_host(way->device);
-        const size_t unit_bytes = (shape.n_features + 1 + VALUES_A_UNIT) * UNIT_PADDING * sizeof(float);
+        const size_t unit_bytes = (shape.n_features + 1 + 2 * VALUES_A_UNIT) * UNIT_PADDING * sizeof(float);
         size_t tiles_floats = 0;
         assert_true(dataset_tiles_size(shape.n_samples, shape.n_features, &tiles_floats));
         const plethron_counters before = counters_of(way->device);
@@ -199,7 +200,7 @@ static void test_training_uploads_units_only(void **state) {
         const int64_t lengths[][2] = {{1, 0}, {100, 0}, {100, 7}}; /* epochs, measure_every */
         for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
             const plethron_counters used = uploads_of_training(way, c, dataset, lengths[l][0], lengths[l][1]);
-            assert_int_equal(used.uploads, on_host ? 0 : 1 + VALUES_A_UNIT);
+            assert_int_equal(used.uploads, on_host ? 0 : UPLOADS);
             assert_int_equal(used.upload_bytes, on_host ? 0 : unit_bytes);
         }
         plethron_dataset_close(dataset);
@@ -209,53 +210,42 @@ static void test_training_uploads_units_only(void **state) {
 
 /* ---- Shards and parts -------------------------------------------------------------------------------------------- */
 
-/* Results of a run of all epochs: weights [n_features + 1, stride] and measures [stride]. */
+/* Results of a run of all epochs: weights [n_features + 1, unit_stride] and measures [MEASURE_SUMS, unit_stride]. */
 typedef struct run_results {
-    float *weights;
-    measure_sums sums;
-    size_t weights_bytes;
-    size_t sums_bytes;
+    size_t n_weights, n_totals;
+    float *weights, *totals;
 } run_results;
 
 static void close_results(run_results *results) {
     free(results->weights);
-    free(results->sums.loss);
-    free(results->sums.error);
-    free(results->sums.correct);
+    free(results->totals);
+}
+
+static float *allocate(size_t n) {
+    float *memory = malloc(n * sizeof *memory);
+    assert_non_null(memory);
+    return memory;
 }
 
 /* Runs the case with a plan whose shards and parts are given; 0 leaves them as planned. */
 static run_results run_plan(const case_way *way, const test_case *c, size_t shard_units, size_t n_parts) {
-    plethron_dataset *dataset = case_dataset(c, way->device);
-    train_problem problem = case_problem(c, dataset);
-    train_plan plan;
-    void *run = NULL;
-    check_ok(plan_choose_with_tiling(&problem, NULL, way->tiling, &plan, &case_error));
-    if (shard_units) plan.shard_units = shard_units;
-    if (n_parts) plan.n_parts = n_parts;
-    run_results results = {
-        .weights = problem.weights,
-        .sums = {case_padded(1, problem.unit_stride), case_padded(1, problem.unit_stride),
-                 case_padded(1, problem.unit_stride)},
-        .weights_bytes = (c->shape.n_features + 1) * problem.unit_stride * sizeof(float),
-        .sums_bytes = c->shape.n_units * sizeof(float),
-    };
-    check_ok(plan.strategy->open(&problem, &plan, &run, &case_error));
-    check_ok(plan.strategy->epochs(run, 0, CASE_MAX_EPOCHS, &case_error));
-    check_ok(plan.strategy->measure(run, &results.sums, &case_error));
-    check_ok(plan.strategy->weights(run, &case_error));
-    plan.strategy->close(run);
-    problem.weights = NULL; /* handed over to the results */
-    case_problem_close(&problem);
-    plethron_dataset_close(dataset);
+    case_run run;
+    case_run_open(way, c, shard_units, n_parts, &run);
+    const size_t stride = run.whole.problem.unit_stride;
+    run_results results = {.n_weights = (c->shape.n_features + 1) * stride, .n_totals = MEASURE_SUMS * stride};
+    results.weights = allocate(results.n_weights);
+    results.totals = allocate(results.n_totals);
+    check_ok(live_epochs(run.live, run.run, 0, CASE_MAX_EPOCHS, &case_error));
+    check_ok(live_measure(run.live, run.run, results.totals, &case_error));
+    check_ok(live_download(run.live, &case_error));
+    memcpy(results.weights, run.whole.problem.weights, results.n_weights * sizeof(float));
+    case_run_close(&run);
     return results;
 }
 
 static void check_same_results(const run_results *a, const run_results *b) {
-    assert_memory_equal(a->weights, b->weights, a->weights_bytes);
-    assert_memory_equal(a->sums.loss, b->sums.loss, a->sums_bytes);
-    assert_memory_equal(a->sums.error, b->sums.error, a->sums_bytes);
-    assert_memory_equal(a->sums.correct, b->sums.correct, a->sums_bytes);
+    assert_memory_equal(a->weights, b->weights, a->n_weights * sizeof(float));
+    assert_memory_equal(a->totals, b->totals, a->n_totals * sizeof(float));
 }
 
 /* 150 units in shards of 64, 64 and 22, or of 128 and 22; three blocks in one part or in three. */
