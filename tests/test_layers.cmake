@@ -33,7 +33,7 @@ layer(problem FILES host/problem.* USES public status device dataset kernels)
 layer(forward FILES host/tiling.* host/forward.* USES public status device program dataset host_kernels)
 set(below_strategies public status device program dataset host_kernels problem forward kernels)
 # The live set calls the strategy that it was given, and strategies read the live set.
-layer(strategies FILES host/live.* host/strategy*.* USES ${below_strategies} random)
+layer(strategies FILES host/live*.* host/strategy*.* USES ${below_strategies} random)
 layer(plan FILES host/plan.* USES ${below_strategies} strategies)
 layer(
     train FILES host/bank*.* host/model*.* host/train*.* host/predict*.*
