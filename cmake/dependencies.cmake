@@ -6,16 +6,13 @@ set(CMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH OFF)
 find_package(OpenCL REQUIRED)
 unset(CMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH)
 
-list(APPEND CMAKE_MODULE_PATH ${PROJECT_SOURCE_DIR}/cmake)
-find_package(LibCSV REQUIRED)
-
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(libmd REQUIRED IMPORTED_TARGET libmd)
 
-find_package(OpenMP COMPONENTS C) # without it the strategy `host` runs on one core
+find_package(OpenMP COMPONENTS C) # without it the strategy `host` and the readers run on one core
 
-set(PLETHRON_DEPENDENCIES OpenCL::OpenCL LibCSV::LibCSV PkgConfig::jansson PkgConfig::libmd m)
+set(PLETHRON_DEPENDENCIES OpenCL::OpenCL PkgConfig::jansson PkgConfig::libmd m)
 if(OpenMP_C_FOUND)
     list(APPEND PLETHRON_DEPENDENCIES OpenMP::OpenMP_C)
 endif()

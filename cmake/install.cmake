@@ -24,10 +24,10 @@ endforeach()
 configure_package_config_file(cmake/plethronConfig.cmake.in plethronConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(plethronConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/plethronConfig.cmake ${PROJECT_BINARY_DIR}/plethronConfigVersion.cmake
-              cmake/FindLibCSV.cmake DESTINATION ${package_dir})
+        DESTINATION ${package_dir})
 
 # pkg-config: what a static link needs besides the packages that it knows by name.
-set(pc_private_libraries "-lcsv -lm ${OpenMP_C_FLAGS}")
+set(pc_private_libraries "-lm ${OpenMP_C_FLAGS}")
 file(RELATIVE_PATH pc_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/plethron.pc.in plethron.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/plethron.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

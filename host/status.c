@@ -57,18 +57,23 @@ bool size_multiply(size_t a, size_t b, size_t *product) {
     return !__builtin_mul_overflow(a, b, product);
 }
 
-plethron_status memory_allocate(size_t count, size_t size, const char *what, void **out, plethron_error *err) {
-    enum { ALIGNMENT = 64 }; /* a cache line, and the widest vector */
+enum { ALIGNMENT = 64 }; /* of memory: a cache line, and the widest vector */
+
+plethron_status memory_allocate_unset(size_t count, size_t size, const char *what, void **out, plethron_error *err) {
     size_t bytes;
     if (!size_multiply(count, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
         return error_set(err, PLETHRON_ERROR_MEMORY, "%s: %zu x %zu bytes is more than can be addressed", what, count,
                          size);
-    size_t rounded = (bytes / ALIGNMENT + 1) * ALIGNMENT; /* never zero */
-    void *memory = aligned_alloc(ALIGNMENT, rounded);
+    void *memory = aligned_alloc(ALIGNMENT, (bytes / ALIGNMENT + 1) * ALIGNMENT); /* never of zero bytes */
     if (!memory) return error_set(err, PLETHRON_ERROR_MEMORY, "%s: no memory for %zu bytes", what, bytes);
-    memset(memory, 0, rounded);
     *out = memory;
     return PLETHRON_OK;
+}
+
+plethron_status memory_allocate(size_t count, size_t size, const char *what, void **out, plethron_error *err) {
+    const plethron_status status = memory_allocate_unset(count, size, what, out, err);
+    if (status == PLETHRON_OK) memset(*out, 0, count * size);
+    return status;
 }
 
 plethron_status memory_copy_text(const char *text, char **out, plethron_error *err) {

@@ -26,6 +26,9 @@ bool size_multiply(size_t a, size_t b, size_t *product);
  * `what` and the bytes. A count of zero gives a valid pointer. */
 plethron_status memory_allocate(size_t count, size_t size, const char *what, void **out, plethron_error *err);
 
+/* The same without the zeros: for what is filled at once, and for memory that several threads touch first. */
+plethron_status memory_allocate_unset(size_t count, size_t size, const char *what, void **out, plethron_error *err);
+
 /* A copy of a string, for free. */
 plethron_status memory_copy_text(const char *text, char **out, plethron_error *err);
 

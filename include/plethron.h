@@ -484,11 +484,16 @@ PLETHRON_API plethron_status plethron_predict_rows(const plethron_bank *bank, co
 typedef struct plethron_table plethron_table;
 typedef struct plethron_classes plethron_classes;
 
-/* Reads a table of columns, known by its content: CSV with a header line (RFC 4180: quotes, CRLF, a byte-order mark is
- * skipped), or NPY (one or two dimensions; columns are named "0", "1", ...).
+/* Reads a table of columns from a file known by its content, or from standard input when path is "-". Formats, their
+ * limits and how each is recognised: docs/data.md.
+ *   CSV    with a header line (RFC 4180); cells between commas, tabs or semicolons, as the header has them
+ *   NPY    one or two dimensions; columns are named "0", "1", ...
+ * Every value becomes the nearest 32-bit float. Neither the file's content nor the values may take more than half of
+ * this machine's memory.
  * Errors name the file and the line or byte: PLETHRON_ERROR_FILE, PLETHRON_ERROR_FORMAT (no header, a name twice, a row
  * of the wrong length, a truncated or absurd NPY), PLETHRON_ERROR_MEMORY. Text or missing cells are no error here: they
- * are when a column is asked for as numbers. */
+ * are when a column is asked for as numbers.
+ * Cost: one pass over a file of numbers, on all cores; columns of text cost a second one. */
 PLETHRON_API plethron_status plethron_table_open(const char *path, plethron_table **out, plethron_error *err);
 PLETHRON_API void plethron_table_close(plethron_table *table);
 PLETHRON_API size_t plethron_table_n_rows(const plethron_table *table);
@@ -502,8 +507,8 @@ PLETHRON_API plethron_status plethron_table_find(const plethron_table *table, co
 PLETHRON_API plethron_status plethron_table_numbers(const plethron_table *table, const size_t *columns,
                                                     size_t n_columns, float *X, plethron_error *err);
 /* The distinct values of a column as classes: labels in ascending order (numbers by value, text by bytes) and a code
- * for each row. At most 65,535 classes; a missing cell is an error, and so is a number of 2^24 or more in magnitude,
- * which a float cannot tell from its neighbours. */
+ * for each row. At most 65,535 classes; a missing cell is an error, and so is a number that a float cannot tell from
+ * its neighbours: of 2^24 or more in magnitude, or one that no float is (a decimal of more than 6 digits, a double). */
 PLETHRON_API plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
                                                     plethron_error *err);
 PLETHRON_API void plethron_classes_close(plethron_classes *classes);

@@ -186,6 +186,61 @@ static void makes_classes(void **state) {
     plethron_table_close(table);
 }
 
+/* Doubles that become the same float would become one class. */
+static void refuses_doubles_that_float_does_not_tell_apart_as_classes(void **state) {
+    const double data[] = {1, 0.25, 2, 0.1, 3, 0.1000000001};
+    const npy_content npy = make_array("<f8", "False", "(3, 2)", data, sizeof data);
+    plethron_error err;
+    plethron_table *table = NULL;
+    plethron_classes *classes = NULL;
+    assert_works(open_npy(state, &npy, &table, &err), &err);
+    assert_works(plethron_table_classes(table, 0, &classes, &err), &err);
+    plethron_classes_close(classes);
+    classes = NULL;
+    assert_fails(PLETHRON_ERROR_FORMAT, plethron_table_classes(table, 1, &classes, &err), &err,
+                 "row 1: column '1' holds '0.1", "a number that float holds, was expected");
+    assert_null(classes);
+    plethron_table_close(table);
+}
+
+/* Large enough for all cores, in both orders, with cells of every kind far from the begin. */
+static void reads_large_arrays(void **state) {
+    enum { N_ROWS = 100003, N_COLUMNS = 5 };
+    const io_file *file = *state;
+    for (int by_columns = 0; by_columns < 2; by_columns++) {
+        char shape[32];
+        snprintf(shape, sizeof shape, "(%d, %d)", N_ROWS, N_COLUMNS);
+        const npy_content head = make_array("<f8", by_columns ? "True" : "False", shape, NULL, 0);
+        const size_t n_bytes = head.n_bytes + N_ROWS * N_COLUMNS * sizeof(double);
+        char *bytes = malloc(n_bytes);
+        float *X = malloc(N_ROWS * sizeof *X);
+        assert_true(bytes && X);
+        memcpy(bytes, head.bytes, head.n_bytes);
+        for (size_t i = 0; i < N_ROWS; i++)
+            for (size_t c = 0; c < N_COLUMNS; c++) {
+                double value = (double)(i * N_COLUMNS + c);
+                if (i >= 90000 && c == 1) value = (double)NAN;
+                if (i >= 95000 && c == 2) value += 0.1;
+                const size_t at = by_columns ? c * N_ROWS + i : i * N_COLUMNS + c;
+                memcpy(bytes + head.n_bytes + at * sizeof value, &value, sizeof value);
+            }
+        support_write(file->path, bytes, n_bytes);
+        free(bytes);
+        plethron_error err;
+        plethron_table *table = NULL;
+        assert_works(plethron_table_open(file->path, &table, &err), &err);
+        const size_t last = 4, broken = 1;
+        assert_works(plethron_table_numbers(table, &last, 1, X, &err), &err);
+        for (size_t i = 0; i < N_ROWS; i++) assert_true(X[i] == (float)(i * N_COLUMNS + 4));
+        assert_fails(PLETHRON_ERROR_FORMAT, plethron_table_numbers(table, &broken, 1, X, &err), &err,
+                     "row 90000: column '1' holds 'nan'");
+        assert_true(table->columns[2].rounded.exists && table->columns[2].rounded.row == 95000);
+        assert_false(table->columns[3].rounded.exists);
+        plethron_table_close(table);
+        free(X);
+    }
+}
+
 /* ---- Refusing ---------------------------------------------------------------------------------------------------- */
 
 static void refuses_malformed_headers(void **state) {
@@ -310,6 +365,8 @@ int main(void) {
         TEST(names_the_row_that_is_no_number),
         TEST(names_halves_that_are_not_finite),
         TEST(makes_classes),
+        TEST(refuses_doubles_that_float_does_not_tell_apart_as_classes),
+        TEST(reads_large_arrays),
         TEST(refuses_malformed_headers),
         TEST(refuses_other_types),
         TEST(refuses_other_shapes),

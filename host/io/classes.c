@@ -22,9 +22,14 @@ struct plethron_classes {
 
 static plethron_status check_exact(const plethron_table *table, const table_column *column, plethron_error *err) {
     char name[FILE_SHOWN_SIZE], printed[NUMBER_PRINTED_SIZE];
+    if (column->rounded.exists)
+        return table_cell_error(table, column, &column->rounded,
+                                "a class of at most 6 digits, or a number that float holds,", err);
+    const float *values = table->values + (column - table->columns);
     for (size_t i = 0; i < table->n_rows; i++) {
-        if (fabsf(column->values[i]) < EXACT_LIMIT) continue;
-        number_print(column->values[i], printed);
+        const float value = values[i * table->n_columns];
+        if (fabsf(value) < EXACT_LIMIT) continue;
+        number_print(value, printed);
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "%s: column '%s' holds %s: as classes, numbers below %.0f are allowed, since float does not "
                          "tell larger ones apart",
@@ -34,12 +39,11 @@ static plethron_status check_exact(const plethron_table *table, const table_colu
 }
 
 static plethron_status check_classes(const plethron_table *table, const table_column *column, plethron_error *err) {
-    if (column->is_text) {
-        if (column->missing.kind == NUMBER_FINITE) return PLETHRON_OK;
+    if (column->cells) {
+        if (!column->missing.exists) return PLETHRON_OK;
         return table_cell_error(table, column, &column->missing, "a class", err);
     }
-    if (column->no_number.kind != NUMBER_FINITE)
-        return table_cell_error(table, column, &column->no_number, "a class", err);
+    if (column->no_number.exists) return table_cell_error(table, column, &column->no_number, "a class", err);
     return check_exact(table, column, err);
 }
 
@@ -49,7 +53,7 @@ static plethron_status check_classes(const plethron_table *table, const table_co
 typedef struct cell_order {
     const void **cells; /* [n_rows] */
     const char *first;
-    size_t size; /* of a cell */
+    size_t stride; /* from a cell to the next row's, in bytes */
     int (*compare)(const void *a, const void *b);
 } cell_order;
 
@@ -68,11 +72,12 @@ static plethron_status sort_cells(const plethron_table *table, const table_colum
     const plethron_status status =
         memory_allocate(table->n_rows, sizeof *order->cells, "a column's order", &cells, err);
     if (status != PLETHRON_OK) return status;
-    if (column->is_text)
+    if (column->cells)
         *order = (cell_order){cells, (const char *)column->cells, sizeof *column->cells, compare_texts};
     else
-        *order = (cell_order){cells, (const char *)column->values, sizeof *column->values, compare_numbers};
-    for (size_t i = 0; i < table->n_rows; i++) order->cells[i] = order->first + i * order->size;
+        *order = (cell_order){cells, (const char *)(table->values + (column - table->columns)),
+                              table->n_columns * sizeof *table->values, compare_numbers};
+    for (size_t i = 0; i < table->n_rows; i++) order->cells[i] = order->first + i * order->stride;
     qsort(order->cells, table->n_rows, sizeof *order->cells, order->compare);
     return PLETHRON_OK;
 }
@@ -99,7 +104,7 @@ static plethron_status fill(plethron_classes *classes, const cell_order *order, 
             if (status != PLETHRON_OK) return status;
             classes->count++;
         }
-        classes->codes[(size_t)(cell - order->first) / order->size] = (float)(classes->count - 1);
+        classes->codes[(size_t)(cell - order->first) / order->stride] = (float)(classes->count - 1);
     }
     return PLETHRON_OK;
 }
@@ -145,7 +150,7 @@ static plethron_status make(const plethron_table *table, const table_column *col
     TRY(check_classes(table, column, err));
     TRY(sort_cells(table, column, &order, err));
     TRY(count_classes(table, column, &order, &count, err));
-    TRY(allocate(count, table->n_rows, !column->is_text, &classes, err));
+    TRY(allocate(count, table->n_rows, !column->cells, &classes, err));
     TRY(fill(classes, &order, table->n_rows, err));
     *out = classes;
     classes = NULL;

@@ -26,63 +26,146 @@ const char *file_show(const char *text, char shown[FILE_SHOWN_SIZE]) {
     return shown;
 }
 
-/* Opens what can be read to its end, and guesses its length, which a pipe does not tell. */
-static plethron_status open_to_read(const char *path, int *out, size_t *guess, plethron_error *err) {
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+
+size_t file_memory_limit(void) {
+    const long n_pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    size_t bytes;
+    if (n_pages <= 0 || page_bytes <= 0 || !size_multiply((size_t)n_pages, (size_t)page_bytes, &bytes))
+        bytes = SIZE_MAX;
+    return bytes / 2;
+}
+
+static bool is_standard_input(const char *path) {
+    return strcmp(path, "-") == 0;
+}
+
+static void close_input(int fd) {
+    if (fd > STDIN_FILENO) close(fd);
+}
+
+static plethron_status open_input(const char *path, int *out, struct stat *info, plethron_error *err) {
     if (!path) return error_set(err, PLETHRON_ERROR_ARGUMENT, "the path of the file to read is NULL");
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = is_standard_input(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return file_error(path, "be opened", errno, err);
-    struct stat info;
     plethron_status status = PLETHRON_OK;
-    if (fstat(fd, &info) != 0)
+    if (fstat(fd, info) != 0)
         status = file_error(path, "be examined", errno, err);
-    else if (S_ISDIR(info.st_mode))
+    else if (S_ISDIR(info->st_mode))
         status = file_error(path, "be read", EISDIR, err);
-    else if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+    else if (!S_ISREG(info->st_mode) && !S_ISFIFO(info->st_mode) && !S_ISSOCK(info->st_mode) && fd != STDIN_FILENO)
         status = error_set(err, PLETHRON_ERROR_FILE, "%s: is neither a plain file nor a pipe", path);
-    if (status != PLETHRON_OK) {
-        close(fd);
-        return status;
-    }
-    *guess = info.st_size > 0 ? (size_t)info.st_size : PIPE_FIRST_BYTES;
-    *out = fd;
-    return PLETHRON_OK;
+    if (status != PLETHRON_OK)
+        close_input(fd);
+    else
+        *out = fd;
+    return status;
 }
 
-static plethron_status grow(void **bytes, size_t n_bytes, size_t *capacity, plethron_error *err) {
+/* A content while it is read. */
+typedef struct file_content {
+    const char *path;
+    char *bytes;
+    size_t n_bytes, capacity, limit;
+} file_content;
+
+static plethron_status check_limit(const file_content *content, size_t n_bytes, plethron_error *err) {
+    if (n_bytes <= content->limit) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_MEMORY, "%s: holds %zu bytes or more: at most %zu are allowed", content->path,
+                     n_bytes, content->limit);
+}
+
+static plethron_status set_capacity(file_content *content, size_t capacity, plethron_error *err) {
     void *larger = NULL;
-    size_t twice;
-    if (!size_multiply(*capacity, 2, &twice)) twice = SIZE_MAX; /* which memory_allocate refuses */
-    const plethron_status status = memory_allocate(twice, 1, "a file's content", &larger, err);
+    const plethron_status status = memory_allocate_unset(capacity, 1, content->path, &larger, err);
     if (status != PLETHRON_OK) return status;
-    memcpy(larger, *bytes, n_bytes);
-    free(*bytes);
-    *bytes = larger;
-    *capacity = twice;
+    if (content->n_bytes > 0) memcpy(larger, content->bytes, content->n_bytes);
+    free(content->bytes);
+    content->bytes = larger;
+    content->capacity = capacity;
     return PLETHRON_OK;
 }
 
-plethron_status file_read(const char *path, void **bytes, size_t *n_bytes, plethron_error *err) {
+/* Reads what comes until the end, one byte more than it has room for. */
+static plethron_status read_rest(file_content *content, int fd, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    for (;;) {
+        if (content->n_bytes + 1 >= content->capacity) TRY(set_capacity(content, 2 * content->capacity, err));
+        const ssize_t n =
+            read(fd, content->bytes + content->n_bytes, content->capacity - content->n_bytes - sizeof(char));
+        if (n == 0) break;
+        if (n > 0)
+            content->n_bytes += (size_t)n;
+        else if (errno != EINTR)
+            TRY(file_error(content->path, "be read", errno, err));
+        TRY(check_limit(content, content->n_bytes, err));
+    }
+    content->bytes[content->n_bytes] = '\0';
+out:
+    return status;
+}
+
+/* Reads n bytes from a place in a plain file; false where there are not so many, or an error that reading on meets. */
+static bool read_piece(int fd, char *bytes, size_t n, off_t at) {
+    while (n > 0) {
+        const ssize_t n_read = pread(fd, bytes, n, at);
+        if (n_read == 0 || (n_read < 0 && errno != EINTR)) return false;
+        if (n_read < 0) continue;
+        bytes += n_read;
+        at += n_read;
+        n -= (size_t)n_read;
+    }
+    return true;
+}
+
+/* Reads the n_bytes that a plain file says it has, by all cores: much of the time is the memory's first touch. What is
+ * missing then is left to read_rest. */
+static plethron_status read_pieces(file_content *content, int fd, size_t n_bytes, plethron_error *err) {
+    enum { PIECE_BYTES = 1 << 23 };
+    const size_t n_pieces = n_bytes / PIECE_BYTES;
+    bool are_whole = true;
+#pragma omp parallel for schedule(dynamic, 1) reduction(&& : are_whole) if (n_pieces > 1)
+    for (size_t i = 0; i < n_pieces; i++)
+        are_whole =
+            read_piece(fd, content->bytes + i * PIECE_BYTES, PIECE_BYTES, (off_t)(i * PIECE_BYTES)) && are_whole;
+    if (are_whole) content->n_bytes = n_pieces * PIECE_BYTES;
+    if (lseek(fd, (off_t)content->n_bytes, SEEK_SET) >= 0) return PLETHRON_OK;
+    return file_error(content->path, "be read", errno, err);
+}
+
+plethron_status file_read(const char *path, size_t limit_bytes, char **bytes, size_t *n_bytes, plethron_error *err) {
     plethron_status status;
     int fd = -1;
-    size_t capacity = 0, n = 0;
-    void *content = NULL;
-    TRY(open_to_read(path, &fd, &capacity, err));
-    capacity++; /* room to see the end of a file of the guessed length */
-    TRY(memory_allocate(capacity, 1, path, &content, err));
-    for (;;) {
-        if (n == capacity) TRY(grow(&content, n, &capacity, err));
-        const ssize_t n_read = read(fd, (char *)content + n, capacity - n);
-        if (n_read == 0) break;
-        if (n_read > 0)
-            n += (size_t)n_read;
-        else if (errno != EINTR)
-            TRY(file_error(path, "be read", errno, err));
-    }
-    *bytes = content;
-    *n_bytes = n;
-    content = NULL;
+    struct stat info;
+    file_content content = {.path = path, .limit = limit_bytes < SIZE_MAX / 4 ? limit_bytes : SIZE_MAX / 4};
+    TRY(open_input(path, &fd, &info, err));
+    const size_t guess = info.st_size > 0 ? (size_t)info.st_size : PIPE_FIRST_BYTES;
+    if (info.st_size > 0) TRY(check_limit(&content, guess, err));
+    TRY(set_capacity(&content, guess + 2, err)); /* one byte to see the end, and the NUL */
+    if (S_ISREG(info.st_mode) && fd != STDIN_FILENO) TRY(read_pieces(&content, fd, (size_t)info.st_size, err));
+    TRY(read_rest(&content, fd, err));
+    *bytes = content.bytes;
+    *n_bytes = content.n_bytes;
+    content.bytes = NULL;
 out:
-    free(content);
-    if (fd >= 0) close(fd);
+    free(content.bytes);
+    close_input(fd);
+    return status;
+}
+
+plethron_status file_read_head(const char *path, void *head, size_t size, size_t *n_bytes, plethron_error *err) {
+    plethron_status status;
+    int fd = -1;
+    struct stat info;
+    ssize_t n = 0;
+    TRY(open_input(path, &fd, &info, err));
+    if (S_ISREG(info.st_mode) && fd != STDIN_FILENO) {
+        do n = pread(fd, head, size, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0) TRY(file_error(path, "be read", errno, err));
+    }
+    *n_bytes = (size_t)n;
+out:
+    close_input(fd);
     return status;
 }

@@ -4,9 +4,16 @@
 
 #include "../status.h"
 
-/* Reads a plain file or a pipe to its end. `bytes` is for free, aligned to 64 bytes, and *n_bytes of it are the file's.
+/* What a reader may allocate for a file's content, and again for what it makes of it: half of this machine's memory. */
+size_t file_memory_limit(void);
+
+/* Reads a plain file or a pipe to its end; "-" is standard input. `bytes` is for free, aligned to 64 bytes; *n_bytes of
+ * it are the file's, and behind them stands a NUL. PLETHRON_ERROR_MEMORY when there is more than limit_bytes.
  * The file is read, not mapped: one that another process truncates meanwhile gives a short read, not a signal. */
-plethron_status file_read(const char *path, void **bytes, size_t *n_bytes, plethron_error *err);
+plethron_status file_read(const char *path, size_t limit_bytes, char **bytes, size_t *n_bytes, plethron_error *err);
+
+/* Reads the first bytes of a plain file, at most `size`; gives 0 bytes of what is no plain file. */
+plethron_status file_read_head(const char *path, void *head, size_t size, size_t *n_bytes, plethron_error *err);
 
 /* PLETHRON_ERROR_FILE with the path, what cannot be done ("be opened") and the reason of the system's error code. */
 plethron_status file_error(const char *path, const char *action, int code, plethron_error *err);

@@ -7,7 +7,8 @@
 /* Whether the content begins as an NPY does. */
 bool npy_recognise(const void *bytes, size_t n_bytes);
 
-/* Fills the empty table; its path is named in errors. One dimension is one column; columns are named "0", "1", ... */
-plethron_status npy_read(const void *bytes, size_t n_bytes, plethron_table *table, plethron_error *err);
+/* Fills the empty table; its path is named in errors. One dimension is one column; columns are named "0", "1", ...
+ * *bytes is for free; the table may take it over, and then it is NULL. */
+plethron_status npy_read(char **bytes, size_t n_bytes, plethron_table *table, plethron_error *err);
 
 #endif

@@ -14,17 +14,29 @@ typedef enum number_kind {
     NUMBER_TEXT
 } number_kind;
 
+/* A number read. Decimal texts of up to FLT_DIG (6) significant digits that differ become floats that differ; of longer
+ * ones several may become the same float. */
+typedef struct number {
+    float value;     /* the nearest float: rounded once, to even; infinite beyond the range */
+    bool is_rounded; /* a longer text whose value no float has, and no whole number */
+} number;
+
 /* The calling thread's locale, to be put back. */
 typedef struct number_locale {
     locale_t c, before;
 } number_locale;
 
-/* number_read and number_print are called between these two. */
+/* The functions below are called between these two, on the same thread. */
 plethron_status number_locale_enter(number_locale *out, plethron_error *err);
 void number_locale_leave(number_locale locale);
 
-/* Reads digits with an optional sign, point and exponent; *value is set for NUMBER_FINITE only. */
-number_kind number_read(const char *text, float *value);
+/* Reads the number that the text begins with: digits with an optional sign, point and exponent. Gives what follows it,
+ * or NULL where there is no number. Somewhere behind the text stands a NUL. */
+const char *number_scan(const char *text, number *out);
+
+/* What the n bytes are as a whole; *out is set for NUMBER_FINITE only. Behind them stands what is no part of a number:
+ * a blank, a quote, a comma, a NUL. */
+number_kind number_read(const char *text, size_t n, number *out);
 
 enum { NUMBER_PRINTED_SIZE = 64 };
 

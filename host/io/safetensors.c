@@ -376,18 +376,19 @@ static plethron_status align_tensors(safetensors_file *file, plethron_error *err
 
 plethron_status safetensors_open(const char *path, safetensors_file **out, plethron_error *err) {
     plethron_status status;
-    void *bytes = NULL, *memory = NULL;
+    char *bytes = NULL;
+    void *memory = NULL;
     safetensors_file *file = NULL;
     size_t n_bytes, length = 0;
-    TRY(file_read(path, &bytes, &n_bytes, err));
+    TRY(file_read(path, file_memory_limit(), &bytes, &n_bytes, err));
     TRY(memory_allocate(1, sizeof *file, "a safetensors file", &memory, err));
     file = memory;
     TRY(memory_copy_text(path, &file->path, err));
-    TRY(read_length(bytes, n_bytes, path, &length, err));
-    TRY(parse_header(file, (const char *)bytes + LENGTH_BYTES, length, err));
+    TRY(read_length((const unsigned char *)bytes, n_bytes, path, &length, err));
+    TRY(parse_header(file, bytes + LENGTH_BYTES, length, err));
     TRY(check_texts(file, err));
     /* The data moves to the front, where the memory is aligned; the header is no longer needed. */
-    file->data = bytes;
+    file->data = (unsigned char *)bytes;
     file->n_data_bytes = n_bytes - LENGTH_BYTES - length;
     memmove(file->data, file->data + LENGTH_BYTES + length, file->n_data_bytes);
     bytes = NULL;

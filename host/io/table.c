@@ -1,25 +1,11 @@
 #include "table.h"
 
-#include "csv.h"
 #include "file.h"
-#include "npy.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Filling ----------------------------------------------------------------------------------------------------- */
-
-/* Replaces *array by one of `capacity` items that begins with the same n_items. */
-static plethron_status resize(void **array, size_t n_items, size_t capacity, size_t size, const char *what,
-                              plethron_error *err) {
-    void *larger = NULL;
-    const plethron_status status = memory_allocate(capacity, size, what, &larger, err);
-    if (status != PLETHRON_OK) return status;
-    if (n_items > 0) memcpy(larger, *array, n_items * size);
-    free(*array);
-    *array = larger;
-    return PLETHRON_OK;
-}
 
 plethron_status table_add_column(plethron_table *table, const char *name, plethron_error *err) {
     enum { FIRST_COLUMNS = 16 };
@@ -29,8 +15,10 @@ plethron_status table_add_column(plethron_table *table, const char *name, plethr
                          TABLE_MAX_COLUMNS);
     if (table->n_columns == table->column_capacity) {
         const size_t capacity = table->n_columns ? 2 * table->n_columns : FIRST_COLUMNS;
-        void *columns = table->columns;
-        TRY(resize(&columns, table->n_columns, capacity, sizeof *table->columns, "columns", err));
+        void *columns = NULL;
+        TRY(memory_allocate(capacity, sizeof *table->columns, "columns", &columns, err));
+        if (table->n_columns > 0) memcpy(columns, table->columns, table->n_columns * sizeof *table->columns);
+        free(table->columns);
         table->columns = columns;
         table->column_capacity = capacity;
     }
@@ -40,61 +28,60 @@ out:
     return status;
 }
 
-plethron_status table_reserve(plethron_table *table, size_t n_rows, plethron_error *err) {
-    for (size_t c = 0; c < table->n_columns; c++) {
-        void *values = table->columns[c].values;
-        const plethron_status status = resize(&values, table->n_rows, n_rows, sizeof(float), "a column", err);
-        if (status != PLETHRON_OK) return status;
-        table->columns[c].values = values;
+plethron_status table_add_numbered(plethron_table *table, size_t first, size_t n_columns, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    for (size_t c = 0; c < n_columns && status == PLETHRON_OK; c++) {
+        char name[32];
+        snprintf(name, sizeof name, "%zu", first + c);
+        status = table_add_column(table, name, err);
     }
-    table->row_capacity = n_rows;
-    return PLETHRON_OK;
+    return status;
 }
 
-static plethron_status note_first(table_cell *first, number_kind kind, size_t row, size_t line, const char *text,
-                                  plethron_error *err) {
-    if (first->kind != NUMBER_FINITE) return PLETHRON_OK;
-    const plethron_status status = memory_copy_text(text, &first->text, err);
+static int compare_names(const void *left, const void *right) {
+    const table_column *const *a = left, *const *b = right;
+    return strcmp((*a)->name, (*b)->name);
+}
+
+plethron_status table_sort_names(plethron_table *table, plethron_error *err) {
+    void *sorted = NULL;
+    const plethron_status status =
+        memory_allocate(table->n_columns, sizeof *table->by_name, "column names", &sorted, err);
     if (status != PLETHRON_OK) return status;
-    first->kind = kind;
-    first->row = row;
-    first->line = line;
+    table->by_name = sorted;
+    for (size_t c = 0; c < table->n_columns; c++) table->by_name[c] = &table->columns[c];
+    qsort(table->by_name, table->n_columns, sizeof *table->by_name, compare_names);
     return PLETHRON_OK;
 }
 
-plethron_status table_note(table_column *column, number_kind kind, size_t row, size_t line, const char *text,
-                           plethron_error *err) {
-    if (kind == NUMBER_TEXT) column->is_text = true;
-    plethron_status status = note_first(&column->no_number, kind, row, line, text, err);
-    if (status == PLETHRON_OK && kind == NUMBER_MISSING)
-        status = note_first(&column->missing, kind, row, line, text, err);
+plethron_status table_check_size(const plethron_table *table, size_t n_rows, size_t n_columns, plethron_error *err) {
+    size_t n_values, n_bytes;
+    if (size_multiply(n_rows, n_columns, &n_values) && size_multiply(n_values, sizeof(float), &n_bytes) &&
+        n_bytes <= table->limit_bytes)
+        return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_MEMORY, "%s: %zu rows x %zu columns of 4 bytes: at most %zu bytes are allowed",
+                     table->path, n_rows, n_columns, table->limit_bytes);
+}
+
+plethron_status table_make_values(plethron_table *table, size_t n_rows, plethron_error *err) {
+    plethron_status status;
+    TRY(table_check_size(table, n_rows, table->n_columns, err));
+    TRY(memory_allocate_unset(n_rows * table->n_columns, sizeof(float), table->path, &table->memory, err));
+    table->values = table->memory;
+    table->n_rows = n_rows;
+out:
     return status;
 }
 
-/* ---- Opening and closing ----------------------------------------------------------------------------------------- */
-
-plethron_status plethron_table_open(const char *path, plethron_table **out, plethron_error *err) {
-    plethron_status status;
-    void *bytes = NULL, *memory = NULL;
-    plethron_table *table = NULL;
-    size_t n_bytes;
-    TRY(file_read(path, &bytes, &n_bytes, err));
-    if (n_bytes == 0)
-        TRY(error_set(err, PLETHRON_ERROR_FORMAT,
-                      "%s: the file is empty: a CSV with a header line, or an NPY, was expected", path));
-    TRY(memory_allocate(1, sizeof *table, "a table", &memory, err));
-    table = memory;
-    TRY(memory_copy_text(path, &table->path, err));
-    if (npy_recognise(bytes, n_bytes))
-        TRY(npy_read(bytes, n_bytes, table, err));
-    else
-        TRY(csv_read(bytes, n_bytes, table, err));
-    *out = table;
-    table = NULL;
-out:
-    plethron_table_close(table);
-    free(bytes);
-    return status;
+plethron_status table_note(table_cell *cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
+                           plethron_error *err) {
+    void *copy = NULL;
+    const size_t n_shown = n < FILE_SHOWN_SIZE ? n : FILE_SHOWN_SIZE; /* file_show cuts this as it would the whole */
+    const plethron_status status = memory_allocate(n_shown + 1, 1, "a cell's text", &copy, err);
+    if (status != PLETHRON_OK) return status;
+    if (n_shown > 0) memcpy(copy, text, n_shown);
+    *cell = (table_cell){true, kind, row, line, copy};
+    return PLETHRON_OK;
 }
 
 void plethron_table_close(plethron_table *table) {
@@ -102,13 +89,16 @@ void plethron_table_close(plethron_table *table) {
     for (size_t c = 0; c < table->n_columns; c++) {
         table_column *column = &table->columns[c];
         free(column->name);
-        free(column->values);
         free(column->no_number.text);
         free(column->missing.text);
-        free(column->texts);
+        free(column->rounded.text);
         free(column->cells);
     }
+    for (size_t t = 0; t < table->n_texts; t++) free(table->texts[t]);
+    free(table->texts);
     free(table->columns);
+    free(table->by_name);
+    free(table->memory);
     free(table->path);
     free(table);
 }
@@ -141,11 +131,16 @@ static void list_names(const plethron_table *table, char *list, size_t size) {
     }
 }
 
+static int compare_name(const void *name, const void *column) {
+    return strcmp(name, (*(const table_column *const *)column)->name);
+}
+
 plethron_status plethron_table_find(const plethron_table *table, const char *name, size_t *column,
                                     plethron_error *err) {
-    for (size_t c = 0; c < table->n_columns; c++) {
-        if (strcmp(table->columns[c].name, name) != 0) continue;
-        *column = c;
+    const table_column *const *found =
+        bsearch(name, table->by_name, table->n_columns, sizeof *table->by_name, compare_name);
+    if (found) {
+        *column = (size_t)(*found - table->columns);
         return PLETHRON_OK;
     }
     char shown[FILE_SHOWN_SIZE], list[640];
@@ -182,7 +177,7 @@ static plethron_status check_numbers(const plethron_table *table, const size_t *
         const plethron_status status = table_check_column(table, columns[k], err);
         if (status != PLETHRON_OK) return status;
         const table_column *column = &table->columns[columns[k]];
-        if (column->no_number.kind == NUMBER_FINITE) continue;
+        if (!column->no_number.exists) continue;
         if (!first || column->no_number.row < first->no_number.row) first = column;
     }
     return first ? table_cell_error(table, first, &first->no_number, "a number", err) : PLETHRON_OK;
@@ -192,7 +187,9 @@ plethron_status plethron_table_numbers(const plethron_table *table, const size_t
                                        plethron_error *err) {
     const plethron_status status = check_numbers(table, columns, n_columns, err);
     if (status != PLETHRON_OK) return status;
-    for (size_t i = 0; i < table->n_rows; i++)
-        for (size_t k = 0; k < n_columns; k++) X[i * n_columns + k] = table->columns[columns[k]].values[i];
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const float *row = table->values + i * table->n_columns;
+        for (size_t k = 0; k < n_columns; k++) X[i * n_columns + k] = row[columns[k]];
+    }
     return PLETHRON_OK;
 }

@@ -1,4 +1,4 @@
-/* A table in memory, as every reader (csv.c, npy.c) fills it. */
+/* A table in memory, as every reader fills it. open.c finds the reader of a file. */
 #ifndef PLETHRON_IO_TABLE_H
 #define PLETHRON_IO_TABLE_H
 
@@ -10,38 +10,50 @@ enum { TABLE_MAX_COLUMNS = 1 << 20 };
 
 /* Where a column has its first cell of some kind, for error messages. */
 typedef struct table_cell {
-    number_kind kind; /* NUMBER_FINITE: there is no such cell */
+    bool exists;
+    number_kind kind;
     size_t row;
     size_t line; /* 0 where the format has no lines */
-    char *text;
+    char *text;  /* cut to what an error shows */
 } table_cell;
 
 typedef struct table_column {
     char *name;
-    float *values;        /* [capacity], columns of numbers only; any value where the cell is no finite number */
     table_cell no_number; /* the first cell that is no finite number */
     table_cell missing;   /* the first empty cell */
-    bool is_text;         /* it holds a cell of kind NUMBER_TEXT */
-    size_t n_text_bytes;  /* of all cells, with a NUL each */
-    char *texts;          /* [n_text_bytes] and */
-    const char **cells;   /* [n_rows] into it: columns of text only */
+    table_cell rounded;   /* the first number that float does not tell from its neighbours */
+    const char **cells;   /* [n_rows]: the texts of a column that holds text, else NULL */
 } table_column;
 
 struct plethron_table {
-    char *path;
-    size_t n_rows, row_capacity;
+    char *path;         /* with the part after ":", as in the caller's words; for errors */
+    size_t limit_bytes; /* of the values */
+    size_t n_rows;
     size_t n_columns, column_capacity;
     table_column *columns;
+    const table_column **by_name; /* [n_columns], sorted */
+    float *values;                /* [n_rows, n_columns]; NaN where a cell is no finite number */
+    void *memory;                 /* what the values lie in, for free */
+    char **texts;                 /* [n_texts]: what the cells of columns of text point into */
+    size_t n_texts;
 };
 
-/* Appends a column, before the first row. */
+/* Appends a column, before table_make_values. */
 plethron_status table_add_column(plethron_table *table, const char *name, plethron_error *err);
+/* Appends n_columns columns called by their numbers, from `first` on. */
+plethron_status table_add_numbered(plethron_table *table, size_t first, size_t n_columns, plethron_error *err);
 
-/* Makes room for n_rows in every column. */
-plethron_status table_reserve(plethron_table *table, size_t n_rows, plethron_error *err);
+/* Sorts the columns by name, after the last was added; plethron_table_find needs it. */
+plethron_status table_sort_names(plethron_table *table, plethron_error *err);
 
-/* Says of a column that a cell is no finite number; the first such cell is kept. */
-plethron_status table_note(table_column *column, number_kind kind, size_t row, size_t line, const char *text,
+/* PLETHRON_ERROR_MEMORY when n_rows x n_columns floats are more than the table's limit. */
+plethron_status table_check_size(const plethron_table *table, size_t n_rows, size_t n_columns, plethron_error *err);
+
+/* Makes room for the values of n_rows, not set, within the limit; sets n_rows. */
+plethron_status table_make_values(plethron_table *table, size_t n_rows, plethron_error *err);
+
+/* Fills a first cell; `text` of n bytes is copied as far as errors show it. */
+plethron_status table_note(table_cell *cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
                            plethron_error *err);
 
 /* PLETHRON_ERROR_ARGUMENT when there is no such column. */
@@ -50,5 +62,8 @@ plethron_status table_check_column(const plethron_table *table, size_t column, p
 /* PLETHRON_ERROR_FORMAT that names file, line or row, column, the cell's text and what was expected instead. */
 plethron_status table_cell_error(const plethron_table *table, const table_column *column, const table_cell *cell,
                                  const char *expected, plethron_error *err);
+
+/* plethron_table_open with a limit for the file's content and for the values. */
+plethron_status table_open(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err);
 
 #endif

@@ -291,3 +291,14 @@ def test_progress_line_on_a_terminal(program):
         os.close(ours)
     assert re.search(rb"\repoch \d+ of 2147483647  0%  \S+ epochs/s  \d+:\d\d:\d\d left", seen)
     assert b"\r\x1b[Kplethron: " in seen
+
+
+def test_data_from_standard_input(program):
+    data = "a;y\n0;0\n1;1\n2;1\n"
+    options = ["--target", "y", "--epochs", "20", "--device", "host"]
+    program.run("train", "-", *options, "-o", "piped.safetensors", input=data)
+    program.run("train", program.write("t.csv", data), *options, "-o", "file.safetensors")
+    piped, file = ((program.folder / name).read_bytes() for name in ("piped.safetensors", "file.safetensors"))
+    assert piped == file
+    line = program.fails("train", "-", *options, "-o", "none.safetensors", input="a;y\n0;0\n1;\n")
+    assert "-: line 3: column 'y' is empty" in line
