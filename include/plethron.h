@@ -486,13 +486,17 @@ typedef struct plethron_classes plethron_classes;
 
 /* Reads a table of columns from a file known by its content, or from standard input when path is "-". Formats, their
  * limits and how each is recognised: docs/data.md.
- *   CSV    with a header line (RFC 4180); cells between commas, tabs or semicolons, as the header has them
- *   NPY    one or two dimensions; columns are named "0", "1", ...
+ *   CSV          with a header line (RFC 4180); cells between commas, tabs or semicolons, as the header has them
+ *   svmlight     dense: the features by their indices, then "label" or columns "label=L"; FILE:N has N features
+ *   NPY          one or two dimensions; columns are named "0", "1", ... here and below
+ *   NPZ          FILE:NAME, or the only array
+ *   HDF5         FILE:/PATH, or the only dataset
+ *   safetensors  FILE:NAME, or the only tensor
  * Every value becomes the nearest 32-bit float. Neither the file's content nor the values may take more than half of
  * this machine's memory.
  * Errors name the file and the line or byte: PLETHRON_ERROR_FILE, PLETHRON_ERROR_FORMAT (no header, a name twice, a row
- * of the wrong length, a truncated or absurd NPY), PLETHRON_ERROR_MEMORY. Text or missing cells are no error here: they
- * are when a column is asked for as numbers.
+ * of the wrong length, a truncated or absurd array), PLETHRON_ERROR_UNSUPPORTED, PLETHRON_ERROR_MEMORY. Text or missing
+ * cells are no error here: they are when a column is asked for as numbers.
  * Cost: one pass over a file of numbers, on all cores; columns of text cost a second one. */
 PLETHRON_API plethron_status plethron_table_open(const char *path, plethron_table **out, plethron_error *err);
 PLETHRON_API void plethron_table_close(plethron_table *table);

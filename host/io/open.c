@@ -1,24 +1,124 @@
 /* Opening a table: the file's content says which reader reads it. */
 #include "csv.h"
 #include "file.h"
+#include "hdf5.h"
 #include "npy.h"
+#include "npz.h"
+#include "safetensors_table.h"
+#include "svmlight.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-static plethron_status read_content(const char *path, plethron_table *table, plethron_error *err) {
+/* ---- FILE:PART --------------------------------------------------------------------------------------------------- */
+
+/* A path as its user writes it. */
+typedef struct open_path {
+    char *file;
+    const char *part; /* behind the ':', or NULL */
+} open_path;
+
+/* A path that names no file names, up to one of its colons, the last that does so, a file and then a part of it.
+ * `part` points into `file`. */
+static plethron_status split_path(const char *path, open_path *out, plethron_error *err) {
+    struct stat info;
+    char *file = NULL;
+    const plethron_status status = memory_copy_text(path, &file, err);
+    if (status != PLETHRON_OK) return status;
+    *out = (open_path){file, NULL};
+    if (stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR)) return PLETHRON_OK;
+    for (char *colon = file + strlen(file); colon > file; colon--) {
+        if (*colon != ':' || colon[1] == '\0') continue;
+        *colon = '\0';
+        if (stat(file, &info) == 0) {
+            out->part = colon + 1;
+            return PLETHRON_OK;
+        }
+        *colon = ':';
+    }
+    return PLETHRON_OK;
+}
+
+static plethron_status refuse_part(const open_path *path, const char *format, plethron_error *err) {
+    if (!path->part) return PLETHRON_OK;
+    char shown[FILE_SHOWN_SIZE];
+    return error_set(err, PLETHRON_ERROR_FORMAT,
+                     "%s: %s has no parts, but ':%s' asks for one: the file alone was expected", path->file, format,
+                     file_show(path->part, shown));
+}
+
+/* The part of an svmlight file is its number of features. */
+static plethron_status read_count(const open_path *path, size_t *count, plethron_error *err) {
+    char shown[FILE_SHOWN_SIZE];
+    *count = 0;
+    if (!path->part) return PLETHRON_OK;
+    for (const char *at = path->part; *at >= '0' && *at <= '9' && *count < TABLE_MAX_COLUMNS; at++)
+        *count = 10 * *count + (size_t)(*at - '0');
+    if (*count > 0 && strspn(path->part, "0123456789") == strlen(path->part)) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_FORMAT,
+                     "%s: ':%s' found: the number of features of an svmlight file was expected", path->file,
+                     file_show(path->part, shown));
+}
+
+/* ---- Formats ----------------------------------------------------------------------------------------------------- */
+
+static plethron_status read_text(const open_path *path, const char *bytes, size_t n_bytes, plethron_table *table,
+                                 plethron_error *err) {
+    plethron_status status;
+    number_locale locale;
+    size_t n_features;
+    TRY(number_locale_enter(&locale, err));
+    const bool is_svmlight = svmlight_recognise(bytes, n_bytes);
+    number_locale_leave(locale);
+    if (is_svmlight) {
+        TRY(read_count(path, &n_features, err));
+        TRY(svmlight_read(bytes, n_bytes, n_features, table, err));
+    } else {
+        TRY(refuse_part(path, "a CSV", err));
+        TRY(csv_read(bytes, n_bytes, CSV_CHUNK_BYTES, table, err));
+    }
+out:
+    return status;
+}
+
+/* Formats that are read from memory. */
+static plethron_status read_content(const open_path *path, plethron_table *table, plethron_error *err) {
     plethron_status status;
     char *bytes = NULL;
     size_t n_bytes = 0;
-    TRY(file_read(path, table->limit_bytes, &bytes, &n_bytes, err));
+    TRY(file_read(path->file, table->limit_bytes, &bytes, &n_bytes, err));
     if (n_bytes == 0)
-        TRY(error_set(err, PLETHRON_ERROR_FORMAT,
-                      "%s: the file is empty: a CSV with a header line, or an NPY, was expected", path));
-    if (npy_recognise(bytes, n_bytes))
+        TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: the file is empty: a table was expected", path->file));
+    if (npy_recognise(bytes, n_bytes)) {
+        TRY(refuse_part(path, "an NPY", err));
         TRY(npy_read(&bytes, n_bytes, table, err));
+    } else if (npz_recognise(bytes, n_bytes) || hdf5_recognise(bytes, n_bytes)) {
+        TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: NPZ and HDF5 are read from plain files only, not from a pipe",
+                      path->file));
+    } else if (safetensors_recognise(bytes, n_bytes))
+        TRY(safetensors_table_read(&bytes, n_bytes, path->part, table, err));
     else
-        TRY(csv_read(bytes, n_bytes, CSV_CHUNK_BYTES, table, err));
+        TRY(read_text(path, bytes, n_bytes, table, err));
 out:
     free(bytes);
+    return status;
+}
+
+/* Of NPZ and HDF5 the libraries read no more than they need. */
+static plethron_status read_table(const open_path *path, plethron_table *table, plethron_error *err) {
+    plethron_status status;
+    char head[16];
+    size_t n = 0;
+    TRY(file_read_head(path->file, head, sizeof head, &n, err));
+    if (npz_recognise(head, n))
+        TRY(npz_read(path->file, path->part, table, err));
+    else if (hdf5_recognise(head, n))
+        TRY(hdf5_read(path->file, path->part, table, err));
+    else
+        TRY(read_content(path, table, err));
+out:
     return status;
 }
 
@@ -26,17 +126,20 @@ plethron_status table_open(const char *path, size_t limit_bytes, plethron_table 
     plethron_status status;
     void *memory = NULL;
     plethron_table *table = NULL;
+    open_path split = {0};
     if (!path) return error_set(err, PLETHRON_ERROR_ARGUMENT, "the path of the file to read is NULL");
+    TRY(split_path(path, &split, err));
     TRY(memory_allocate(1, sizeof *table, "a table", &memory, err));
     table = memory;
     table->limit_bytes = limit_bytes;
     TRY(memory_copy_text(path, &table->path, err));
-    TRY(read_content(path, table, err));
+    TRY(read_table(&split, table, err));
     if (!table->by_name) TRY(table_sort_names(table, err));
     *out = table;
     table = NULL;
 out:
     plethron_table_close(table);
+    free(split.file);
     return status;
 }
 

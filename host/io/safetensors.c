@@ -1,27 +1,12 @@
 #include "safetensors.h"
 
 #include "file.h"
-#include "json_text.h"
+#include "safetensors_format.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "the format is little-endian, and this code swaps no bytes"
-#endif
-
-enum {
-    LENGTH_BYTES = 8,            /* of the header's length, before the header */
-    MAX_HEADER_BYTES = 100000000 /* the specification's limit */
-};
-
-static const char metadata_key[] = "__metadata__";
-
-/* The specification's types; those of safetensors_type stand at their place. */
-static const struct {
-    const char *name;
-    unsigned bits;
-} types[] = {
+const safetensors_type_info safetensors_types[SAFETENSORS_N_TYPES] = {
     [SAFETENSORS_F32] = {"F32", 32},
     [SAFETENSORS_I64] = {"I64", 64},
     {"BOOL", 8},
@@ -46,160 +31,19 @@ static const struct {
     {"U64", 64},
 };
 
-enum { N_TYPES = sizeof types / sizeof *types };
-
-/* ---- Writing ----------------------------------------------------------------------------------------------------- */
-
-static plethron_status no_json_memory(const char *path, plethron_error *err) {
-    return error_set(err, PLETHRON_ERROR_MEMORY, "%s: no memory for the header", path);
-}
-
-/* Adds a new key; takes over `value`, which is NULL where jansson had no memory or the text is not UTF-8. */
-static plethron_status add_key(json_t *object, const char *path, const char *key, json_t *value, plethron_error *err) {
-    char shown[FILE_SHOWN_SIZE];
-    if (json_object_get(object, key)) {
-        json_decref(value);
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: the name '%s' stands twice: distinct names were expected",
-                         path, file_show(key, shown));
-    }
-    if (json_object_set_new(object, key, value) == 0) return PLETHRON_OK;
-    return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: '%s' cannot be written: names and texts in UTF-8 were expected",
-                     path, file_show(key, shown));
-}
-
-static plethron_status add_texts(json_t *header, const char *path, const safetensors_text *texts, size_t n_texts,
-                                 plethron_error *err) {
-    if (n_texts == 0) return PLETHRON_OK;
-    json_t *metadata = json_object();
-    if (json_object_set_new(header, metadata_key, metadata) != 0) return no_json_memory(path, err);
-    for (size_t i = 0; i < n_texts; i++) {
-        const plethron_status status = add_key(metadata, path, texts[i].key, json_string(texts[i].value), err);
-        if (status != PLETHRON_OK) return status;
-    }
-    return PLETHRON_OK;
-}
-
-static plethron_status tensor_bytes(const safetensors_tensor *tensor, const char *path, size_t *n_bytes,
-                                    plethron_error *err) {
-    size_t product = types[tensor->type].bits / 8;
-    bool fits = tensor->n_dimensions >= 0 && tensor->n_dimensions <= SAFETENSORS_MAX_DIMENSIONS;
-    for (int d = 0; fits && d < tensor->n_dimensions; d++) fits = size_multiply(product, tensor->shape[d], &product);
-    if (!fits)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT,
-                         "%s: tensor '%s': at most %d dimensions and less than 2^64 bytes were expected", path,
-                         tensor->name, SAFETENSORS_MAX_DIMENSIONS);
-    *n_bytes = product;
-    return PLETHRON_OK;
-}
-
-/* The JSON of a list of sizes, or NULL without memory. */
-static json_t *sizes_to_json(const size_t *sizes, int n) {
-    json_t *array = json_array();
-    for (int i = 0; array && i < n; i++) {
-        if (json_array_append_new(array, json_integer((json_int_t)sizes[i])) == 0) continue;
-        json_decref(array);
-        array = NULL;
-    }
-    return array;
-}
-
-/* Adds the tensor's entry; its data begins at *offset, which is moved to its end. */
-static plethron_status add_tensor(json_t *header, const char *path, const safetensors_tensor *tensor, size_t *offset,
-                                  plethron_error *err) {
-    size_t n_bytes = 0;
-    if (strcmp(tensor->name, metadata_key) == 0)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: a tensor is named %s: another name was expected", path,
-                         metadata_key);
-    const plethron_status status = tensor_bytes(tensor, path, &n_bytes, err);
-    if (status != PLETHRON_OK) return status;
-    const size_t offsets[2] = {*offset, *offset + n_bytes};
-    json_t *entry =
-        json_pack("{s:s, s:o, s:o}", "dtype", types[tensor->type].name, "shape",
-                  sizes_to_json(tensor->shape, tensor->n_dimensions), "data_offsets", sizes_to_json(offsets, 2));
-    if (!entry) return no_json_memory(path, err);
-    *offset = offsets[1];
-    return add_key(header, path, tensor->name, entry, err);
-}
-
-/* The header as text, for free. */
-static plethron_status make_header(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
-                                   const safetensors_text *texts, size_t n_texts, char **out, plethron_error *err) {
-    plethron_status status;
-    json_t *header = json_object();
-    size_t offset = 0;
-    if (!header) return no_json_memory(path, err);
-    TRY(add_texts(header, path, texts, n_texts, err));
-    for (size_t i = 0; i < n_tensors; i++) TRY(add_tensor(header, path, &tensors[i], &offset, err));
-    TRY(json_text(header, path, out, err));
-out:
-    json_decref(header);
-    return status;
-}
-
-/* Length, header, and blanks up to a multiple of 8 bytes, where the data begins. */
-static plethron_status write_header(FILE *stream, const char *path, const char *header, plethron_error *err) {
-    const size_t n = strlen(header), n_blanks = (LENGTH_BYTES - n % LENGTH_BYTES) % LENGTH_BYTES;
-    if (n + n_blanks > MAX_HEADER_BYTES)
-        return error_set(err, PLETHRON_ERROR_ARGUMENT,
-                         "%s: the names and texts make a header of %zu bytes: at most %d were expected", path, n,
-                         MAX_HEADER_BYTES);
-    const uint64_t length = n + n_blanks;
-    fwrite(&length, 1, sizeof length, stream);
-    fwrite(header, 1, n, stream);
-    fprintf(stream, "%*s", (int)n_blanks, "");
-    return PLETHRON_OK;
-}
-
-plethron_status safetensors_write(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
-                                  const safetensors_text *texts, size_t n_texts, plethron_error *err) {
-    plethron_status status;
-    char *header = NULL;
-    plethron_output *output = NULL;
-    TRY(make_header(path, tensors, n_tensors, texts, n_texts, &header, err));
-    TRY(plethron_output_open(path, &output, err));
-    FILE *stream = plethron_output_stream(output);
-    TRY(write_header(stream, path, header, err));
-    for (size_t i = 0; i < n_tensors; i++) {
-        size_t n_bytes = 0;
-        TRY(tensor_bytes(&tensors[i], path, &n_bytes, err));
-        if (n_bytes > 0) fwrite(tensors[i].data, 1, n_bytes, stream);
-    }
-    TRY(plethron_output_commit(output, err)); /* reports what any write above met */
-out:
-    plethron_output_close(output);
-    free(header);
-    return status;
-}
-
 /* ---- Reading the header ------------------------------------------------------------------------------------------ */
-
-typedef struct stored_tensor {
-    const char *name;    /* borrowed from the header, as is */
-    const json_t *shape; /* this */
-    int type;            /* index into `types` */
-    size_t begin, end;   /* bytes of the data */
-    void *aligned;       /* a copy of data that is not aligned for its type, else NULL */
-} stored_tensor;
-
-struct safetensors_file {
-    char *path;
-    json_t *header;
-    unsigned char *data;
-    size_t n_data_bytes;
-    stored_tensor *tensors; /* [n_tensors], in the order of the data */
-    size_t n_tensors;
-};
 
 static plethron_status read_length(const unsigned char *bytes, size_t n_bytes, const char *path, size_t *length,
                                    plethron_error *err) {
-    if (n_bytes < LENGTH_BYTES)
+    if (n_bytes < SAFETENSORS_LENGTH_BYTES)
         return error_set(
             err, PLETHRON_ERROR_FORMAT,
             "%s: %zu bytes are too short for a safetensors file: the header's length in %d bytes was expected", path,
-            n_bytes, LENGTH_BYTES);
+            n_bytes, SAFETENSORS_LENGTH_BYTES);
     uint64_t value;
     memcpy(&value, bytes, sizeof value);
-    const size_t rest = n_bytes - LENGTH_BYTES, limit = rest < MAX_HEADER_BYTES ? rest : MAX_HEADER_BYTES;
+    const size_t rest = n_bytes - SAFETENSORS_LENGTH_BYTES,
+                 limit = rest < SAFETENSORS_MAX_HEADER_BYTES ? rest : SAFETENSORS_MAX_HEADER_BYTES;
     if (value > limit)
         return error_set(err, PLETHRON_ERROR_FORMAT,
                          "%s: the header's length is %llu bytes: at most %zu were expected, as the file is no longer "
@@ -212,7 +56,7 @@ static plethron_status read_length(const unsigned char *bytes, size_t n_bytes, c
 static plethron_status parse_header(safetensors_file *file, const char *text, size_t length, plethron_error *err) {
     if (length == 0 || text[0] != '{')
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: byte %d: a header that begins with '{' was expected",
-                         file->path, LENGTH_BYTES);
+                         file->path, SAFETENSORS_LENGTH_BYTES);
     json_error_t problem;
     char shown[FILE_SHOWN_SIZE];
     file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
@@ -222,18 +66,18 @@ static plethron_status parse_header(safetensors_file *file, const char *text, si
 }
 
 static plethron_status check_texts(const safetensors_file *file, plethron_error *err) {
-    json_t *metadata = json_object_get(file->header, metadata_key);
+    json_t *metadata = json_object_get(file->header, SAFETENSORS_METADATA);
     if (!metadata) return PLETHRON_OK;
     if (!json_is_object(metadata))
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: %s: an object of texts was expected", file->path,
-                         metadata_key);
+                         SAFETENSORS_METADATA);
     const char *key;
     json_t *value;
     char shown[FILE_SHOWN_SIZE];
     json_object_foreach(metadata, key, value) {
         if (json_is_string(value)) continue;
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: %s: '%s' is no text: a text was expected", file->path,
-                         metadata_key, file_show(key, shown));
+                         SAFETENSORS_METADATA, file_show(key, shown));
     }
     return PLETHRON_OK;
 }
@@ -252,12 +96,12 @@ static bool json_to_size(const json_t *value, size_t *size) {
     return true;
 }
 
-static plethron_status read_type(const safetensors_file *file, const json_t *entry, stored_tensor *tensor,
+static plethron_status read_type(const safetensors_file *file, const json_t *entry, safetensors_stored *tensor,
                                  plethron_error *err) {
     const char *name = json_string_value(json_object_get(entry, "dtype"));
     if (!name) return entry_error(file, tensor->name, "has no dtype: a text such as \"F32\" was expected", err);
-    for (int t = 0; t < N_TYPES; t++) {
-        if (strcmp(types[t].name, name) != 0) continue;
+    for (int t = 0; t < SAFETENSORS_N_TYPES; t++) {
+        if (strcmp(safetensors_types[t].name, name) != 0) continue;
         tensor->type = t;
         return PLETHRON_OK;
     }
@@ -265,12 +109,12 @@ static plethron_status read_type(const safetensors_file *file, const json_t *ent
 }
 
 /* The bytes that shape and type make. */
-static plethron_status read_shape(const safetensors_file *file, const json_t *entry, stored_tensor *tensor,
+static plethron_status read_shape(const safetensors_file *file, const json_t *entry, safetensors_stored *tensor,
                                   size_t *n_bytes, plethron_error *err) {
     tensor->shape = json_object_get(entry, "shape");
     if (!json_is_array(tensor->shape))
         return entry_error(file, tensor->name, "has no shape: a list of sizes was expected", err);
-    size_t n_bits = types[tensor->type].bits;
+    size_t n_bits = safetensors_types[tensor->type].bits;
     for (size_t d = 0; d < json_array_size(tensor->shape); d++) {
         size_t size;
         if (!json_to_size(json_array_get(tensor->shape, d), &size))
@@ -284,7 +128,7 @@ static plethron_status read_shape(const safetensors_file *file, const json_t *en
 }
 
 static plethron_status read_offsets(const safetensors_file *file, const json_t *entry, size_t n_bytes,
-                                    stored_tensor *tensor, plethron_error *err) {
+                                    safetensors_stored *tensor, plethron_error *err) {
     const json_t *offsets = json_object_get(entry, "data_offsets");
     char shown[FILE_SHOWN_SIZE];
     if (json_array_size(offsets) != 2 || !json_to_size(json_array_get(offsets, 0), &tensor->begin) ||
@@ -303,7 +147,7 @@ static plethron_status read_offsets(const safetensors_file *file, const json_t *
 }
 
 static plethron_status read_entry(const safetensors_file *file, const char *name, const json_t *entry,
-                                  stored_tensor *tensor, plethron_error *err) {
+                                  safetensors_stored *tensor, plethron_error *err) {
     plethron_status status;
     size_t n_bytes = 0;
     tensor->name = name;
@@ -317,7 +161,7 @@ out:
 }
 
 static int compare_offsets(const void *left, const void *right) {
-    const stored_tensor *a = left, *b = right;
+    const safetensors_stored *a = left, *b = right;
     if (a->begin != b->begin) return a->begin > b->begin ? 1 : -1;
     return (a->end > b->end) - (a->end < b->end);
 }
@@ -327,7 +171,7 @@ static plethron_status check_cover(const safetensors_file *file, plethron_error 
     size_t covered = 0;
     char shown[FILE_SHOWN_SIZE];
     for (size_t i = 0; i < file->n_tensors; i++) {
-        const stored_tensor *tensor = &file->tensors[i];
+        const safetensors_stored *tensor = &file->tensors[i];
         if (tensor->begin != covered)
             return error_set(err, PLETHRON_ERROR_FORMAT,
                              "%s: tensor '%s' begins at byte %zu of the data: byte %zu was expected, without %s",
@@ -349,7 +193,7 @@ static plethron_status read_entries(safetensors_file *file, plethron_error *err)
     const char *name;
     json_t *entry;
     json_object_foreach(file->header, name, entry) {
-        if (strcmp(name, metadata_key) == 0) continue;
+        if (strcmp(name, SAFETENSORS_METADATA) == 0) continue;
         TRY(read_entry(file, name, entry, &file->tensors[file->n_tensors], err));
         file->n_tensors++;
     }
@@ -362,8 +206,9 @@ out:
 /* The format lets a tensor begin at any byte; one that its type's loads could not read is copied. */
 static plethron_status align_tensors(safetensors_file *file, plethron_error *err) {
     for (size_t i = 0; i < file->n_tensors; i++) {
-        stored_tensor *tensor = &file->tensors[i];
-        if (tensor->begin % sizeof(int64_t) == 0 || tensor->begin * 8 % types[tensor->type].bits == 0) continue;
+        safetensors_stored *tensor = &file->tensors[i];
+        if (tensor->begin % sizeof(int64_t) == 0 || tensor->begin * 8 % safetensors_types[tensor->type].bits == 0)
+            continue;
         const size_t n_bytes = tensor->end - tensor->begin;
         const plethron_status status = memory_allocate(n_bytes, 1, "a tensor", &tensor->aligned, err);
         if (status != PLETHRON_OK) return status;
@@ -374,30 +219,38 @@ static plethron_status align_tensors(safetensors_file *file, plethron_error *err
 
 /* ---- The file ---------------------------------------------------------------------------------------------------- */
 
-plethron_status safetensors_open(const char *path, safetensors_file **out, plethron_error *err) {
+plethron_status safetensors_take(char **bytes, size_t n_bytes, const char *path, safetensors_file **out,
+                                 plethron_error *err) {
     plethron_status status;
-    char *bytes = NULL;
     void *memory = NULL;
     safetensors_file *file = NULL;
-    size_t n_bytes, length = 0;
-    TRY(file_read(path, file_memory_limit(), &bytes, &n_bytes, err));
+    size_t length = 0;
     TRY(memory_allocate(1, sizeof *file, "a safetensors file", &memory, err));
     file = memory;
     TRY(memory_copy_text(path, &file->path, err));
-    TRY(read_length((const unsigned char *)bytes, n_bytes, path, &length, err));
-    TRY(parse_header(file, bytes + LENGTH_BYTES, length, err));
+    TRY(read_length((const unsigned char *)*bytes, n_bytes, path, &length, err));
+    TRY(parse_header(file, *bytes + SAFETENSORS_LENGTH_BYTES, length, err));
     TRY(check_texts(file, err));
     /* The data moves to the front, where the memory is aligned; the header is no longer needed. */
-    file->data = (unsigned char *)bytes;
-    file->n_data_bytes = n_bytes - LENGTH_BYTES - length;
-    memmove(file->data, file->data + LENGTH_BYTES + length, file->n_data_bytes);
-    bytes = NULL;
+    file->data = *bytes;
+    *bytes = NULL;
+    file->n_data_bytes = n_bytes - SAFETENSORS_LENGTH_BYTES - length;
+    memmove(file->data, file->data + SAFETENSORS_LENGTH_BYTES + length, file->n_data_bytes);
     TRY(read_entries(file, err));
     TRY(align_tensors(file, err));
     *out = file;
     file = NULL;
 out:
     safetensors_close(file);
+    return status;
+}
+
+plethron_status safetensors_open(const char *path, safetensors_file **out, plethron_error *err) {
+    char *bytes = NULL;
+    size_t n_bytes;
+    plethron_status status = file_read(path, file_memory_limit(), &bytes, &n_bytes, err);
+    if (status != PLETHRON_OK) return status;
+    status = safetensors_take(&bytes, n_bytes, path, out, err);
     free(bytes);
     return status;
 }
@@ -412,7 +265,7 @@ void safetensors_close(safetensors_file *file) {
     free(file);
 }
 
-static const stored_tensor *find(const safetensors_file *file, const char *name) {
+static const safetensors_stored *find(const safetensors_file *file, const char *name) {
     for (size_t i = 0; i < file->n_tensors; i++)
         if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
     return NULL;
@@ -424,14 +277,15 @@ bool safetensors_has(const safetensors_file *file, const char *name) {
 
 plethron_status safetensors_tensor_get(const safetensors_file *file, const char *name, safetensors_type type,
                                        int n_dimensions, safetensors_tensor *out, plethron_error *err) {
-    const stored_tensor *found = find(file, name);
+    const safetensors_stored *found = find(file, name);
     if (!found)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: has no tensor '%s': %s of %d dimensions was expected",
-                         file->path, name, types[type].name, n_dimensions);
+                         file->path, name, safetensors_types[type].name, n_dimensions);
     const size_t n_found = json_array_size(found->shape);
     if (found->type != (int)type || n_found != (size_t)n_dimensions)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: tensor '%s' is %s of %zu dimensions: %s of %d was expected",
-                         file->path, name, types[found->type].name, n_found, types[type].name, n_dimensions);
+                         file->path, name, safetensors_types[found->type].name, n_found, safetensors_types[type].name,
+                         n_dimensions);
     safetensors_tensor tensor = {.name = found->name, .type = type, .n_dimensions = n_dimensions};
     for (int d = 0; d < n_dimensions && d < SAFETENSORS_MAX_DIMENSIONS; d++)
         tensor.shape[d] = (size_t)json_integer_value(json_array_get(found->shape, (size_t)d));
@@ -441,5 +295,5 @@ plethron_status safetensors_tensor_get(const safetensors_file *file, const char 
 }
 
 const char *safetensors_text_get(const safetensors_file *file, const char *key) {
-    return json_string_value(json_object_get(json_object_get(file->header, metadata_key), key));
+    return json_string_value(json_object_get(json_object_get(file->header, SAFETENSORS_METADATA), key));
 }

@@ -34,6 +34,9 @@ typedef struct safetensors_file safetensors_file;
  * without duplicate keys, offsets in range, without overlap and gap, sizes equal to shape times type. Tensors of types
  * other than those above are accepted in the file but cannot be asked for. */
 plethron_status safetensors_open(const char *path, safetensors_file **out, plethron_error *err);
+/* The same with the file's content at hand: *bytes is for free, and NULL when it was taken over. */
+plethron_status safetensors_take(char **bytes, size_t n_bytes, const char *path, safetensors_file **out,
+                                 plethron_error *err);
 void safetensors_close(safetensors_file *file);
 
 /* True when there is a tensor of that name. */
