@@ -16,6 +16,9 @@ endif()
 # The bit contract needs every product and sum rounded on its own, except where the code says fma.
 add_compile_options(-ffp-contract=off)
 
+if(PLETHRON_FUZZ)
+    set(PLETHRON_SANITIZE fuzzer-no-link,address,undefined) # libFuzzer's coverage, without its main
+endif()
 if(PLETHRON_SANITIZE)
     add_compile_options(-fsanitize=${PLETHRON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     add_link_options(-fsanitize=${PLETHRON_SANITIZE})

@@ -116,6 +116,22 @@ static plethron_status open_npy(scene *s, plethron_error *err) {
     return plethron_table_open(PLETHRON_EXAMPLES "/diabetes-init.npy", &s->table, err);
 }
 
+static plethron_status open_npz(scene *s, plethron_error *err) {
+    return plethron_table_open(PLETHRON_CORPUS "/npz/deflated:x", &s->table, err);
+}
+
+static plethron_status open_hdf5(scene *s, plethron_error *err) {
+    return plethron_table_open(PLETHRON_CORPUS "/hdf5/packed:/x", &s->table, err);
+}
+
+static plethron_status open_safetensors(scene *s, plethron_error *err) {
+    return plethron_table_open(PLETHRON_CORPUS "/safetensors/types:W", &s->table, err);
+}
+
+static plethron_status open_svmlight(scene *s, plethron_error *err) {
+    return plethron_table_open(PLETHRON_CORPUS "/svmlight/labels", &s->table, err);
+}
+
 static plethron_status find_classes(scene *s, plethron_error *err) {
     return plethron_table_classes(s->table, 0, &s->classes, err);
 }
@@ -155,6 +171,10 @@ static const struct stage {
     {"load", {load}},
     {"csv", {open_csv}},
     {"npy", {open_npy}},
+    {"npz", {open_npz}},
+    {"hdf5", {open_hdf5}},
+    {"safetensors", {open_safetensors}},
+    {"svmlight", {open_svmlight}},
     {"classes", {open_csv, find_classes}},
 };
 

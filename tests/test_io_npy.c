@@ -234,8 +234,8 @@ static void reads_large_arrays(void **state) {
         for (size_t i = 0; i < N_ROWS; i++) assert_true(X[i] == (float)(i * N_COLUMNS + 4));
         assert_fails(PLETHRON_ERROR_FORMAT, plethron_table_numbers(table, &broken, 1, X, &err), &err,
                      "row 90000: column '1' holds 'nan'");
-        assert_true(table->columns[2].rounded.exists && table->columns[2].rounded.row == 95000);
-        assert_false(table->columns[3].rounded.exists);
+        assert_true(table->columns[2].rounded && table->columns[2].rounded->row == 95000);
+        assert_null(table->columns[3].rounded);
         plethron_table_close(table);
         free(X);
     }

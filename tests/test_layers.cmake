@@ -39,7 +39,7 @@ layer(
     train FILES host/bank*.* host/model*.* host/train*.* host/predict*.*
     USES ${below_strategies} random strategies plan io)
 set(internal ${below_strategies} handles random strategies plan train io)
-layer(tests FILES tests/*.c tests/*.h USES ${internal} OpenCL)
+layer(tests FILES tests/*.c tests/*.h tests/fuzz/*.c tests/fuzz/*.h USES ${internal} OpenCL)
 layer(consumer FILES tests/package/*.c USES public)
 layer(bench FILES bench/*.c bench/*.h USES ${internal} OpenCL)
 layer(cli FILES cli/*.c cli/*.h USES public)

@@ -236,7 +236,7 @@ static bool is_found(const array_layout *array, const unsigned char *item, float
 }
 
 /* Notes the column's first cell of the kind, which is there. */
-static plethron_status note_first(const array_block *whole, size_t column, int kind, table_cell *cell,
+static plethron_status note_first(const array_block *whole, size_t column, int kind, table_cell **cell,
                                   plethron_error *err) {
     const array_layout *array = whole->array;
     const float *value = whole->values + column;

@@ -22,8 +22,8 @@ struct plethron_classes {
 
 static plethron_status check_exact(const plethron_table *table, const table_column *column, plethron_error *err) {
     char name[FILE_SHOWN_SIZE], printed[NUMBER_PRINTED_SIZE];
-    if (column->rounded.exists)
-        return table_cell_error(table, column, &column->rounded,
+    if (column->rounded)
+        return table_cell_error(table, column, column->rounded,
                                 "a class of at most 6 digits, or a number that float holds,", err);
     const float *values = table->values + (column - table->columns);
     for (size_t i = 0; i < table->n_rows; i++) {
@@ -40,10 +40,10 @@ static plethron_status check_exact(const plethron_table *table, const table_colu
 
 static plethron_status check_classes(const plethron_table *table, const table_column *column, plethron_error *err) {
     if (column->cells) {
-        if (!column->missing.exists) return PLETHRON_OK;
-        return table_cell_error(table, column, &column->missing, "a class", err);
+        if (!column->missing) return PLETHRON_OK;
+        return table_cell_error(table, column, column->missing, "a class", err);
     }
-    if (column->no_number.exists) return table_cell_error(table, column, &column->no_number, "a class", err);
+    if (column->no_number) return table_cell_error(table, column, column->no_number, "a class", err);
     return check_exact(table, column, err);
 }
 

@@ -342,9 +342,9 @@ static void join_rows(csv_reader *reader) {
     table->n_rows = n_rows;
 }
 
-static plethron_status join_note(const csv_chunk *chunk, const csv_note *from, table_cell *to, plethron_error *err) {
+static plethron_status join_note(const csv_chunk *chunk, const csv_note *from, table_cell **to, plethron_error *err) {
     char shown[FILE_SHOWN_SIZE + 1];
-    if (to->exists) return PLETHRON_OK;
+    if (*to) return PLETHRON_OK;
     const size_t n = csv_cell_copy(&from->cell, shown, sizeof shown);
     return table_note(to, from->kind, chunk->first_row + from->row, from->line, shown, n, err);
 }
@@ -356,7 +356,7 @@ static plethron_status join_notes(const csv_reader *reader, plethron_error *err)
             const csv_chunk *chunk = &reader->chunks[i];
             const csv_column *from = &chunk->columns[c];
             table_column *to = &reader->table->columns[c];
-            table_cell *const cells[N_CELL_KINDS] = {&to->no_number, &to->missing, &to->rounded};
+            table_cell **const cells[N_CELL_KINDS] = {&to->no_number, &to->missing, &to->rounded};
             for (int what = 0; what < N_CELL_KINDS; what++)
                 if (from->exists[what]) TRY(join_note(chunk, &from->notes[what], cells[what], err));
         }

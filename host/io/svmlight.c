@@ -255,9 +255,9 @@ static plethron_status put_value(const svm_parser *parser, size_t row, size_t co
                                  plethron_error *err) {
     table_column *at = &table->columns[column];
     table->values[row * table->n_columns + column] = parser->value.value;
-    if (isnan(parser->value.value) && !at->no_number.exists)
+    if (isnan(parser->value.value) && !at->no_number)
         return table_note(&at->no_number, NUMBER_NOT_FINITE, row, parser->line, parser->text, parser->n, err);
-    if (parser->value.is_rounded && !at->rounded.exists)
+    if (parser->value.is_rounded && !at->rounded)
         return table_note(&at->rounded, NUMBER_FINITE, row, parser->line, parser->text, parser->n, err);
     return PLETHRON_OK;
 }

@@ -7,34 +7,51 @@
 
 /* ---- Filling ----------------------------------------------------------------------------------------------------- */
 
+static plethron_status reserve_columns(plethron_table *table, size_t capacity, plethron_error *err) {
+    void *columns = NULL;
+    if (capacity > TABLE_MAX_COLUMNS) capacity = TABLE_MAX_COLUMNS;
+    const plethron_status status = memory_allocate(capacity, sizeof *table->columns, "columns", &columns, err);
+    if (status != PLETHRON_OK) return status;
+    if (table->n_columns > 0) memcpy(columns, table->columns, table->n_columns * sizeof *table->columns);
+    free(table->columns);
+    table->columns = columns;
+    table->column_capacity = capacity;
+    return PLETHRON_OK;
+}
+
+static plethron_status check_columns(const plethron_table *table, size_t n_columns, plethron_error *err) {
+    if (n_columns <= TABLE_MAX_COLUMNS) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_FORMAT, "%s: has more columns than the %d that are allowed", table->path,
+                     TABLE_MAX_COLUMNS);
+}
+
 plethron_status table_add_column(plethron_table *table, const char *name, plethron_error *err) {
     enum { FIRST_COLUMNS = 16 };
-    plethron_status status = PLETHRON_OK;
-    if (table->n_columns == TABLE_MAX_COLUMNS)
-        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: has more columns than the %d that are allowed", table->path,
-                         TABLE_MAX_COLUMNS);
-    if (table->n_columns == table->column_capacity) {
-        const size_t capacity = table->n_columns ? 2 * table->n_columns : FIRST_COLUMNS;
-        void *columns = NULL;
-        TRY(memory_allocate(capacity, sizeof *table->columns, "columns", &columns, err));
-        if (table->n_columns > 0) memcpy(columns, table->columns, table->n_columns * sizeof *table->columns);
-        free(table->columns);
-        table->columns = columns;
-        table->column_capacity = capacity;
-    }
-    TRY(memory_copy_text(name, &table->columns[table->n_columns].name, err));
+    plethron_status status;
+    const size_t n = table->n_columns;
+    TRY(check_columns(table, n + 1, err));
+    if (n == table->column_capacity) TRY(reserve_columns(table, n ? 2 * n : FIRST_COLUMNS, err));
+    TRY(memory_copy_text(name, &table->columns[n].name, err));
     table->n_columns++;
 out:
     return status;
 }
 
 plethron_status table_add_numbered(plethron_table *table, size_t first, size_t n_columns, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    for (size_t c = 0; c < n_columns && status == PLETHRON_OK; c++) {
-        char name[32];
-        snprintf(name, sizeof name, "%zu", first + c);
-        status = table_add_column(table, name, err);
+    enum { NAME_SIZE = sizeof "1048576" }; /* TABLE_MAX_COLUMNS, which first + n_columns may exceed by one */
+    plethron_status status;
+    void *names = NULL;
+    TRY(check_columns(table, n_columns, err));
+    TRY(reserve_columns(table, n_columns, err));
+    TRY(memory_allocate(n_columns, NAME_SIZE, "column names", &names, err));
+    table->number_names = names;
+    table->first_number = first;
+    table->n_columns = table->n_numbered = n_columns;
+    for (size_t c = 0; c < n_columns; c++) {
+        table->columns[c].name = table->number_names + c * NAME_SIZE;
+        snprintf(table->columns[c].name, NAME_SIZE, "%u", (unsigned)(first + c));
     }
+out:
     return status;
 }
 
@@ -45,12 +62,12 @@ static int compare_names(const void *left, const void *right) {
 
 plethron_status table_sort_names(plethron_table *table, plethron_error *err) {
     void *sorted = NULL;
-    const plethron_status status =
-        memory_allocate(table->n_columns, sizeof *table->by_name, "column names", &sorted, err);
+    const size_t n = table->n_columns - table->n_numbered;
+    const plethron_status status = memory_allocate(n, sizeof *table->by_name, "column names", &sorted, err);
     if (status != PLETHRON_OK) return status;
     table->by_name = sorted;
-    for (size_t c = 0; c < table->n_columns; c++) table->by_name[c] = &table->columns[c];
-    qsort(table->by_name, table->n_columns, sizeof *table->by_name, compare_names);
+    for (size_t i = 0; i < n; i++) table->by_name[i] = &table->columns[table->n_numbered + i];
+    qsort(table->by_name, n, sizeof *table->by_name, compare_names);
     return PLETHRON_OK;
 }
 
@@ -73,14 +90,17 @@ out:
     return status;
 }
 
-plethron_status table_note(table_cell *cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
+plethron_status table_note(table_cell **cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
                            plethron_error *err) {
-    void *copy = NULL;
+    void *memory = NULL;
     const size_t n_shown = n < FILE_SHOWN_SIZE ? n : FILE_SHOWN_SIZE; /* file_show cuts this as it would the whole */
-    const plethron_status status = memory_allocate(n_shown + 1, 1, "a cell's text", &copy, err);
+    const plethron_status status = memory_allocate(1, sizeof **cell + n_shown + 1, "a cell's text", &memory, err);
     if (status != PLETHRON_OK) return status;
-    if (n_shown > 0) memcpy(copy, text, n_shown);
-    *cell = (table_cell){true, kind, row, line, copy};
+    *cell = memory;
+    (*cell)->kind = kind;
+    (*cell)->row = row;
+    (*cell)->line = line;
+    if (n_shown > 0) memcpy((*cell)->text, text, n_shown);
     return PLETHRON_OK;
 }
 
@@ -88,15 +108,16 @@ void plethron_table_close(plethron_table *table) {
     if (!table) return;
     for (size_t c = 0; c < table->n_columns; c++) {
         table_column *column = &table->columns[c];
-        free(column->name);
-        free(column->no_number.text);
-        free(column->missing.text);
-        free(column->rounded.text);
+        if (c >= table->n_numbered) free(column->name);
+        free(column->no_number);
+        free(column->missing);
+        free(column->rounded);
         free(column->cells);
     }
     for (size_t t = 0; t < table->n_texts; t++) free(table->texts[t]);
     free(table->texts);
     free(table->columns);
+    free(table->number_names);
     free(table->by_name);
     free(table->memory);
     free(table->path);
@@ -131,14 +152,26 @@ static void list_names(const plethron_table *table, char *list, size_t size) {
     }
 }
 
+/* Finds a column whose name is a number. */
+static bool find_number(const plethron_table *table, const char *name, size_t *column) {
+    size_t value = 0;
+    for (const char *at = name; *at >= '0' && *at <= '9' && value <= TABLE_MAX_COLUMNS; at++)
+        value = 10 * value + (size_t)(*at - '0');
+    const size_t c = value - table->first_number; /* of a number below the first this is beyond the last */
+    if (c >= table->n_numbered || strcmp(table->columns[c].name, name) != 0) return false;
+    *column = c;
+    return true;
+}
+
 static int compare_name(const void *name, const void *column) {
     return strcmp(name, (*(const table_column *const *)column)->name);
 }
 
 plethron_status plethron_table_find(const plethron_table *table, const char *name, size_t *column,
                                     plethron_error *err) {
+    if (find_number(table, name, column)) return PLETHRON_OK;
     const table_column *const *found =
-        bsearch(name, table->by_name, table->n_columns, sizeof *table->by_name, compare_name);
+        bsearch(name, table->by_name, table->n_columns - table->n_numbered, sizeof *table->by_name, compare_name);
     if (found) {
         *column = (size_t)(*found - table->columns);
         return PLETHRON_OK;
@@ -177,10 +210,10 @@ static plethron_status check_numbers(const plethron_table *table, const size_t *
         const plethron_status status = table_check_column(table, columns[k], err);
         if (status != PLETHRON_OK) return status;
         const table_column *column = &table->columns[columns[k]];
-        if (!column->no_number.exists) continue;
-        if (!first || column->no_number.row < first->no_number.row) first = column;
+        if (!column->no_number) continue;
+        if (!first || column->no_number->row < first->no_number->row) first = column;
     }
-    return first ? table_cell_error(table, first, &first->no_number, "a number", err) : PLETHRON_OK;
+    return first ? table_cell_error(table, first, first->no_number, "a number", err) : PLETHRON_OK;
 }
 
 plethron_status plethron_table_numbers(const plethron_table *table, const size_t *columns, size_t n_columns, float *X,

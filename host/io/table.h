@@ -4,25 +4,23 @@
 
 #include "number.h"
 
-/* A column costs some hundreds of bytes besides its values, but a file few: this bounds what a small file makes of it.
- */
+/* A column costs some tens of bytes besides its values, but a file few: this bounds what a small file makes of it. */
 enum { TABLE_MAX_COLUMNS = 1 << 20 };
 
 /* Where a column has its first cell of some kind, for error messages. */
 typedef struct table_cell {
-    bool exists;
     number_kind kind;
     size_t row;
     size_t line; /* 0 where the format has no lines */
-    char *text;  /* cut to what an error shows */
+    char text[]; /* cut to what an error shows */
 } table_cell;
 
 typedef struct table_column {
     char *name;
-    table_cell no_number; /* the first cell that is no finite number */
-    table_cell missing;   /* the first empty cell */
-    table_cell rounded;   /* the first number that float does not tell from its neighbours */
-    const char **cells;   /* [n_rows]: the texts of a column that holds text, else NULL */
+    table_cell *no_number; /* the first cell that is no finite number, or NULL */
+    table_cell *missing;   /* the first empty cell, or NULL */
+    table_cell *rounded;   /* the first number that float does not tell from its neighbours, or NULL */
+    const char **cells;    /* [n_rows]: the texts of a column that holds text, else NULL */
 } table_column;
 
 struct plethron_table {
@@ -31,16 +29,18 @@ struct plethron_table {
     size_t n_rows;
     size_t n_columns, column_capacity;
     table_column *columns;
-    const table_column **by_name; /* [n_columns], sorted */
-    float *values;                /* [n_rows, n_columns]; NaN where a cell is no finite number */
-    void *memory;                 /* what the values lie in, for free */
-    char **texts;                 /* [n_texts]: what the cells of columns of text point into */
+    size_t n_numbered, first_number; /* the first columns' names are numbers, and they lie in */
+    char *number_names;              /* this */
+    const table_column **by_name;    /* [n_columns - n_numbered]: the others, sorted */
+    float *values;                   /* [n_rows, n_columns]; NaN where a cell is no finite number */
+    void *memory;                    /* what the values lie in, for free */
+    char **texts;                    /* [n_texts]: what the cells of columns of text point into */
     size_t n_texts;
 };
 
 /* Appends a column, before table_make_values. */
 plethron_status table_add_column(plethron_table *table, const char *name, plethron_error *err);
-/* Appends n_columns columns called by their numbers, from `first` on. */
+/* Makes the first n_columns columns, called by their numbers, from `first` on: at little cost for each. */
 plethron_status table_add_numbered(plethron_table *table, size_t first, size_t n_columns, plethron_error *err);
 
 /* Sorts the columns by name, after the last was added; plethron_table_find needs it. */
@@ -52,8 +52,8 @@ plethron_status table_check_size(const plethron_table *table, size_t n_rows, siz
 /* Makes room for the values of n_rows, not set, within the limit; sets n_rows. */
 plethron_status table_make_values(plethron_table *table, size_t n_rows, plethron_error *err);
 
-/* Fills a first cell; `text` of n bytes is copied as far as errors show it. */
-plethron_status table_note(table_cell *cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
+/* Makes a first cell, where *cell is NULL; `text` of n bytes is copied as far as errors show it. */
+plethron_status table_note(table_cell **cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
                            plethron_error *err);
 
 /* PLETHRON_ERROR_ARGUMENT when there is no such column. */
