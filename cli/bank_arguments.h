@@ -98,7 +98,7 @@ enum {
     "  -t, --target COLS        columns to learn, as a,b. Two distinct values: one unit learns the second. More: one " \
     "unit\n"                                                                                                           \
     "                           a class, unless they are numbers in [0, 1] that are not all whole: those are learnt\n" \
-    "                           as they are\n"                                                                         \
+    "                           as they are. A row where a target is empty is not used by that target's units\n"       \
     "  -f, --features COLS      columns to learn from (default: all that are not named for something else)\n"          \
     "      --class LABELS       learn these classes only, each against all the rest\n"                                 \
     "      --weights COL        how much each row counts, >= 0\n"                                                      \

@@ -27,10 +27,12 @@ typedef struct fold_judge {
     float *X;             /* [n_rows, n_features] */
     plethron_bank *units; /* for each target and class each combination */
     double *hits;         /* [n_targets, n_combinations] */
+    double *n_known;      /* [n_targets]: rows whose target is not missing */
 } fold_judge;
 
 static void judge_release(fold_judge *judge) {
     plethron_bank_close(judge->units);
+    free(judge->n_known);
     free(judge->hits);
     free(judge->X);
     free(judge->rows);
@@ -95,7 +97,8 @@ static plethron_status judge_block(void *context, const float *P, size_t first_r
         const float *p = P + i * n_units;
         const float *wanted = targets->Y + judge->rows[first_row + i] * targets->count;
         for (size_t t = 0; t < targets->count; t++) {
-            for (size_t c = 0; c < n; c++)
+            judge->n_known[t] += isnan(wanted[t]) ? 0 : 1;
+            for (size_t c = 0; !isnan(wanted[t]) && c < n; c++)
                 judge->hits[t * n + c] +=
                     is_hit(&targets->targets[t], told_class(&targets->targets[t], p + c, n), wanted[t]);
             p += targets->targets[t].n_learned * n;
@@ -113,11 +116,12 @@ static plethron_status judge_fold(const training_data *data, size_t n_combinatio
     TRY(take_rows(&judge, err));
     TRY(take_units(&judge, grid, bank, err));
     TRY(allocate(n_targets * n_combinations, sizeof *judge.hits, &judge.hits, err));
+    TRY(allocate(n_targets, sizeof *judge.n_known, &judge.n_known, err));
     TRY(predict_blocks(data->device, judge.units, judge.X, judge.n_rows, judge_block, &judge, err));
     for (size_t c = 0; c < n_combinations; c++) {
-        accuracy[c] = 0.0;
-        for (size_t t = 0; t < n_targets; t++) accuracy[c] += judge.hits[t * n_combinations + c];
-        accuracy[c] /= (double)(n_targets * judge.n_rows); /* NaN for a fold without rows */
+        accuracy[c] = 0.0; /* and NaN for a fold without rows */
+        for (size_t t = 0; t < n_targets; t++)
+            accuracy[c] += judge.hits[t * n_combinations + c] / judge.n_known[t] / (double)n_targets;
     }
 out:
     judge_release(&judge);

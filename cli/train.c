@@ -8,6 +8,7 @@
 #include "training_data.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,6 +147,7 @@ typedef struct hit_counter {
     const training_job *job;
     const class_decision *decision;
     size_t n_hits;
+    size_t n_known; /* rows whose target is not missing */
 } hit_counter;
 
 static plethron_status count_hits(void *context, const float *P, size_t first_row, size_t n_rows, plethron_error *err) {
@@ -156,6 +158,7 @@ static plethron_status count_hits(void *context, const float *P, size_t first_ro
         size_t picked = decision_pick(counter->decision, P + i * counter->job->units.count);
         float wanted = targets->Y[(first_row + i) * targets->count + counter->decision->target];
         counter->n_hits += (float)picked == wanted;
+        counter->n_known += isnan(wanted) ? 0 : 1;
     }
     return PLETHRON_OK;
 }
@@ -170,8 +173,8 @@ static plethron_status print_accuracy(const training_job *job, size_t target, pl
     TRY(predict_blocks(job->data.device, job->bank, job->data.X, job->data.n_samples, count_hits, &counter, err));
     char shown[NAME_SHOWN];
     if (job->data.targets.count > 1) printf("%s: ", name_show(job->data.targets.targets[target].name, shown));
-    printf("training accuracy %.4f (%zu of %zu)\n", (double)counter.n_hits / (double)job->data.n_samples,
-           counter.n_hits, job->data.n_samples);
+    printf("training accuracy %.4f (%zu of %zu)\n", (double)counter.n_hits / (double)counter.n_known, counter.n_hits,
+           counter.n_known);
 out:
     decision_release(&decision);
     return status;

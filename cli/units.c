@@ -16,11 +16,13 @@ typedef struct column_kind {
 
 static column_kind column_examine(const float *values, size_t n_rows) {
     column_kind kind = {.is_whole = true, .is_probability = true};
-    float second = values[0];
+    float first = NAN, second = NAN;
     for (size_t i = 0; i < n_rows; i++) {
         float value = values[i];
-        if (value != values[0]) {
-            if (second == values[0]) second = value;
+        if (isnan(value)) continue;
+        if (isnan(first)) first = value;
+        if (value != first) {
+            if (isnan(second)) second = value;
             if (value != second) kind.has_three_values = true;
         }
         if (value != floorf(value)) {
@@ -37,7 +39,7 @@ static plethron_status target_read(const plethron_table *table, const char *path
                                    float *values, plethron_error *err) {
     size_t n_rows = plethron_table_n_rows(table);
     out->name = plethron_table_column_name(table, column);
-    if (plethron_table_numbers(table, &column, 1, values, NULL) == PLETHRON_OK) {
+    if (plethron_table_number_or_missing(table, column, values, NULL) == PLETHRON_OK) {
         column_kind kind = column_examine(values, n_rows);
         if (kind.has_three_values && !kind.is_whole) {
             if (kind.is_probability) return PLETHRON_OK;
@@ -48,8 +50,10 @@ static plethron_status target_read(const plethron_table *table, const char *path
                         path, out->name, number_text(kind.fraction, text));
         }
     }
-    plethron_status status = plethron_table_classes(table, column, &out->classes, err);
+    plethron_status status = plethron_table_classes_or_missing(table, column, &out->classes, err);
     if (status != PLETHRON_OK) return status;
+    if (plethron_classes_count(out->classes) == 0)
+        return fail(err, PLETHRON_ERROR_FORMAT, "%s: target '%s' is empty in every row", path, out->name);
     if (plethron_classes_count(out->classes) < 2)
         return fail(err, PLETHRON_ERROR_FORMAT, "%s: target '%s' is '%s' in every row: there is nothing to tell apart",
                     path, out->name, plethron_classes_label(out->classes, 0));

@@ -515,6 +515,12 @@ PLETHRON_API plethron_status plethron_table_numbers(const plethron_table *table,
  * its neighbours: of 2^24 or more in magnitude, or one that no float is (a decimal of more than 6 digits, a double). */
 PLETHRON_API plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
                                                     plethron_error *err);
+/* The same where cells may be missing: those that are empty, and numbers that are not finite. Their code is NaN. */
+PLETHRON_API plethron_status plethron_table_classes_or_missing(const plethron_table *table, size_t column,
+                                                               plethron_classes **out, plethron_error *err);
+/* One column of numbers, values [n_rows], where cells may be missing likewise: NaN. Text is an error. */
+PLETHRON_API plethron_status plethron_table_number_or_missing(const plethron_table *table, size_t column, float *values,
+                                                              plethron_error *err);
 PLETHRON_API void plethron_classes_close(plethron_classes *classes);
 PLETHRON_API size_t plethron_classes_count(const plethron_classes *classes);
 PLETHRON_API const char *plethron_classes_label(const plethron_classes *classes, size_t code); /* borrowed */

@@ -28,7 +28,7 @@ static plethron_status check_exact(const plethron_table *table, const table_colu
     const float *values = table->values + (column - table->columns);
     for (size_t i = 0; i < table->n_rows; i++) {
         const float value = values[i * table->n_columns];
-        if (fabsf(value) < EXACT_LIMIT) continue;
+        if (isnan(value) || fabsf(value) < EXACT_LIMIT) continue;
         number_print(value, printed);
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "%s: column '%s' holds %s: as classes, numbers below %.0f are allowed, since float does not "
@@ -38,20 +38,19 @@ static plethron_status check_exact(const plethron_table *table, const table_colu
     return PLETHRON_OK;
 }
 
-static plethron_status check_classes(const plethron_table *table, const table_column *column, plethron_error *err) {
-    if (column->cells) {
-        if (!column->missing) return PLETHRON_OK;
-        return table_cell_error(table, column, column->missing, "a class", err);
-    }
-    if (column->no_number) return table_cell_error(table, column, column->no_number, "a class", err);
-    return check_exact(table, column, err);
+static plethron_status check_classes(const plethron_table *table, const table_column *column, bool missing_allowed,
+                                     plethron_error *err) {
+    const table_cell *refused = column->cells ? column->missing : column->no_number;
+    if (refused && !missing_allowed) return table_cell_error(table, column, refused, "a class", err);
+    return column->cells ? PLETHRON_OK : check_exact(table, column, err);
 }
 
 /* ---- Sorting ----------------------------------------------------------------------------------------------------- */
 
-/* The cells of a column, float or const char *, in any order: pointers into `first`. */
+/* The cells of a column that are not missing, float or const char *, in any order: pointers into `first`. */
 typedef struct cell_order {
-    const void **cells; /* [n_rows] */
+    const void **cells; /* [n_cells] */
+    size_t n_cells;
     const char *first;
     size_t stride; /* from a cell to the next row's, in bytes */
     int (*compare)(const void *a, const void *b);
@@ -66,6 +65,11 @@ static int compare_texts(const void *a, const void *b) {
     return strcmp(**(const char *const *const *)a, **(const char *const *const *)b);
 }
 
+static bool is_missing(const plethron_table *table, const table_column *column, size_t row) {
+    if (column->cells) return *column->cells[row] == '\0';
+    return isnan(table->values[row * table->n_columns + (size_t)(column - table->columns)]);
+}
+
 static plethron_status sort_cells(const plethron_table *table, const table_column *column, cell_order *order,
                                   plethron_error *err) {
     void *cells = NULL;
@@ -73,12 +77,13 @@ static plethron_status sort_cells(const plethron_table *table, const table_colum
         memory_allocate(table->n_rows, sizeof *order->cells, "a column's order", &cells, err);
     if (status != PLETHRON_OK) return status;
     if (column->cells)
-        *order = (cell_order){cells, (const char *)column->cells, sizeof *column->cells, compare_texts};
+        *order = (cell_order){cells, 0, (const char *)column->cells, sizeof *column->cells, compare_texts};
     else
-        *order = (cell_order){cells, (const char *)(table->values + (column - table->columns)),
+        *order = (cell_order){cells, 0, (const char *)(table->values + (column - table->columns)),
                               table->n_columns * sizeof *table->values, compare_numbers};
-    for (size_t i = 0; i < table->n_rows; i++) order->cells[i] = order->first + i * order->stride;
-    qsort(order->cells, table->n_rows, sizeof *order->cells, order->compare);
+    for (size_t i = 0; i < table->n_rows; i++)
+        if (!is_missing(table, column, i)) order->cells[order->n_cells++] = order->first + i * order->stride;
+    qsort(order->cells, order->n_cells, sizeof *order->cells, order->compare);
     return PLETHRON_OK;
 }
 
@@ -97,7 +102,8 @@ static plethron_status copy_label(const plethron_classes *classes, const void *c
 }
 
 static plethron_status fill(plethron_classes *classes, const cell_order *order, size_t n_rows, plethron_error *err) {
-    for (size_t i = 0; i < n_rows; i++) {
+    for (size_t i = 0; i < n_rows; i++) classes->codes[i] = NAN;
+    for (size_t i = 0; i < order->n_cells; i++) {
         const char *cell = order->cells[i];
         if (differs_from_previous(order, i)) {
             const plethron_status status = copy_label(classes, cell, &classes->labels[classes->count], err);
@@ -113,7 +119,7 @@ static plethron_status count_classes(const plethron_table *table, const table_co
                                      size_t *count, plethron_error *err) {
     char name[FILE_SHOWN_SIZE];
     *count = 0;
-    for (size_t i = 0; i < table->n_rows; i++) *count += differs_from_previous(order, i);
+    for (size_t i = 0; i < order->n_cells; i++) *count += differs_from_previous(order, i);
     if (*count <= MAX_CLASSES) return PLETHRON_OK;
     return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                      "%s: column '%s' has %zu distinct values: as classes, at most %d are allowed", table->path,
@@ -141,13 +147,13 @@ out:
 }
 
 /* Within number_locale_enter and _leave. */
-static plethron_status make(const plethron_table *table, const table_column *column, plethron_classes **out,
-                            plethron_error *err) {
+static plethron_status make(const plethron_table *table, const table_column *column, bool missing_allowed,
+                            plethron_classes **out, plethron_error *err) {
     plethron_status status;
     plethron_classes *classes = NULL;
     cell_order order = {0};
     size_t count;
-    TRY(check_classes(table, column, err));
+    TRY(check_classes(table, column, missing_allowed, err));
     TRY(sort_cells(table, column, &order, err));
     TRY(count_classes(table, column, &order, &count, err));
     TRY(allocate(count, table->n_rows, !column->cells, &classes, err));
@@ -160,15 +166,25 @@ out:
     return status;
 }
 
-plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
-                                       plethron_error *err) {
+static plethron_status make_classes(const plethron_table *table, size_t column, bool missing_allowed,
+                                    plethron_classes **out, plethron_error *err) {
     number_locale locale;
     plethron_status status = table_check_column(table, column, err);
     if (status == PLETHRON_OK) status = number_locale_enter(&locale, err);
     if (status != PLETHRON_OK) return status;
-    status = make(table, &table->columns[column], out, err);
+    status = make(table, &table->columns[column], missing_allowed, out, err);
     number_locale_leave(locale);
     return status;
+}
+
+plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
+                                       plethron_error *err) {
+    return make_classes(table, column, false, out, err);
+}
+
+plethron_status plethron_table_classes_or_missing(const plethron_table *table, size_t column, plethron_classes **out,
+                                                  plethron_error *err) {
+    return make_classes(table, column, true, out, err);
 }
 
 void plethron_classes_close(plethron_classes *classes) {

@@ -226,3 +226,13 @@ plethron_status plethron_table_numbers(const plethron_table *table, const size_t
     }
     return PLETHRON_OK;
 }
+
+plethron_status plethron_table_number_or_missing(const plethron_table *table, size_t column, float *values,
+                                                 plethron_error *err) {
+    const plethron_status status = table_check_column(table, column, err);
+    if (status != PLETHRON_OK) return status;
+    const table_column *asked = &table->columns[column];
+    if (asked->cells) return table_cell_error(table, asked, asked->no_number, "a number", err);
+    for (size_t i = 0; i < table->n_rows; i++) values[i] = table->values[i * table->n_columns + column];
+    return PLETHRON_OK;
+}
