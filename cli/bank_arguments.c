@@ -9,6 +9,9 @@
 static const char host[] = "host"; /* the strategy, and the only device that it runs on */
 static const char *const strategy_names[] = {"staged", host, NULL};
 
+static const char *const planning_names[] = {
+    [PLETHRON_PLANNING_ESTIMATE] = "estimate", [PLETHRON_PLANNING_MEASURE] = "measure", NULL};
+
 enum { DEFAULT_EPOCHS = 1000 };
 
 bank_arguments bank_arguments_default(void) {
@@ -79,6 +82,7 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
     case BANK_OPTION_CLASS_WEIGHT: return parse_class_weight(verb, text, a);
     case BANK_OPTION_AUC: a->auc = true; return true;
     case BANK_OPTION_SEED: return option_whole(verb, "--seed", text, 0, INT64_C(9007199254740991), &a->seed);
+    case BANK_OPTION_PLAN: return option_choice(verb, "--plan", text, planning_names, &a->planning);
     default: return parse_strategy(verb, text, a);
     }
 }

@@ -24,6 +24,7 @@ typedef struct bank_arguments {
     bool balanced;
     float momentum, beta2, epsilon, decay, tolerance;
     int64_t schedule;
+    int64_t planning;
     int64_t reduction;
     int64_t init;
     int64_t epochs;
@@ -63,6 +64,7 @@ enum {
     BANK_OPTION_SEED,
     BANK_OPTION_STANDARDIZE,
     BANK_OPTION_STRATEGY,
+    BANK_OPTION_PLAN,
     BANK_OPTIONS_END
 };
 
@@ -88,7 +90,8 @@ enum {
         {"folds-column", required_argument, NULL, BANK_OPTION_FOLDS_COLUMN},                                          \
         {"auc", no_argument, NULL, BANK_OPTION_AUC}, {"seed", required_argument, NULL, BANK_OPTION_SEED},             \
         {"standardize", no_argument, NULL, BANK_OPTION_STANDARDIZE}, {"device", required_argument, NULL, 'd'},        \
-        {"strategy", required_argument, NULL, BANK_OPTION_STRATEGY}, {"quiet", no_argument, NULL, 'q'},               \
+        {"strategy", required_argument, NULL, BANK_OPTION_STRATEGY},                                                  \
+        {"plan", required_argument, NULL, BANK_OPTION_PLAN}, {"quiet", no_argument, NULL, 'q'},                       \
         {"verbose", no_argument, NULL, 'v'}, {                                                                        \
         "help", no_argument, NULL, 'h'                                                                                \
     }
@@ -127,12 +130,14 @@ enum {
     "      --class-weight W     balanced, or NEGATIVE,POSITIVE: how much the rows of a class count (default 1,1)\n"  \
     "      --auc                measure the area under the ROC curve as well\n"                                      \
     "      --seed N             seed of all that is random (default 0)\n"
-#define BANK_HELP_RUNNING                                                                                     \
-    "  -d, --device SEL         gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see " \
-    "'plethron\n"                                                                                             \
-    "                           devices')\n"                                                                  \
-    "      --strategy NAME      how epochs run: " BANK_STRATEGIES " (default: chosen for the problem;\n"      \
-    "                           host means --device host too)\n"                                              \
+#define BANK_HELP_RUNNING                                                                                        \
+    "  -d, --device SEL         gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see "    \
+    "'plethron\n"                                                                                                \
+    "                           devices')\n"                                                                     \
+    "      --strategy NAME      how epochs run: " BANK_STRATEGIES " (default: chosen for the problem;\n"         \
+    "                           host means --device host too)\n"                                                 \
+    "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
+    "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
 #define BANK_STRATEGIES "staged or host"
 

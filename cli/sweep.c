@@ -81,6 +81,7 @@ static plethron_status train(const sweep_arguments *a, sweep_job *job, plethron_
     const plethron_train_options options = {
         .struct_size = sizeof options,
         .strategy = strategy,
+        .planning = (plethron_planning)a->bank.planning,
         .on_progress = watch_progress,
         .context = &watch,
         .auc = auc,

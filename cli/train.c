@@ -118,6 +118,7 @@ static plethron_status train_and_save(const train_arguments *a, training_job *jo
     const plethron_train_options train_options = {
         .struct_size = sizeof train_options,
         .strategy = a->bank.strategy,
+        .planning = (plethron_planning)a->bank.planning,
         .measure_every = history_interval(a),
         .on_measures = watch_measures,
         .on_progress = watch_progress,

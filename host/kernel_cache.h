@@ -2,9 +2,7 @@
  *
  * A file is named by the SHA-256 of everything that decides its content, and carries the SHA-256 of its payload: a
  * damaged binary crashes some runtimes, so it must never reach them. Files appear by rename. Any trouble turns the
- * cache off for that program, silently: the program is then built from source.
- * The folder is PLETHRON_CACHE_DIR, else XDG_CACHE_HOME/plethron, else HOME/.cache/plethron; PLETHRON_CACHE_DIR set
- * empty turns the cache off. */
+ * cache off for that program, silently: the program is then built from source. The folder is that of cache_folder.h. */
 #ifndef PLETHRON_KERNEL_CACHE_H
 #define PLETHRON_KERNEL_CACHE_H
 

@@ -1,5 +1,8 @@
 #include "plan.h"
 
+#include "random.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* A row a strategy. When the predicted cost is equal, the first wins. */
@@ -49,4 +52,59 @@ plethron_status plan_choose(const train_problem *problem, const char *name, cons
     *out = chosen;
 out:
     return status;
+}
+
+/* ---- All that apply ---------------------------------------------------------------------------------------------- */
+
+void plan_list_close(plan_candidates *list) {
+    free(list->plans);
+    *list = (plan_candidates){0};
+}
+
+/* Adds the strategy's plan with these tile sizes, if it can be had and is not there yet. */
+static void add_plan(const train_problem *problem, const strategy *with, const tile_sizes *tiling,
+                     plan_candidates *list) {
+    train_plan plan = {.strategy = with, .shard_units = problem->unit_stride, .n_parts = 1};
+    if (with->prepare(problem, tiling, &plan, NULL) != PLETHRON_OK) return;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->plans[i].text, plan.text) == 0) return;
+    list->plans[list->count++] = plan;
+}
+
+plethron_status plan_list(const train_problem *problem, const char *name, plan_candidates *out, plethron_error *err) {
+    plethron_status status;
+    const strategy *cheapest;
+    void *memory = NULL;
+    size_t n_tilings;
+    char why[256];
+    const bool by_name = name && *name;
+    const tile_sizes *tilings = tilings_all(&n_tilings);
+    plan_candidates list = {0};
+    TRY(choose_strategy(problem, name, &cheapest, err)); /* so that there is one */
+    TRY(memory_allocate(N_STRATEGIES * (n_tilings + 1), sizeof(train_plan), "plans", &memory, err));
+    list.plans = memory;
+    for (size_t s = 0; s < N_STRATEGIES; s++) {
+        if (by_name && strcmp(strategies[s]->name, name) != 0) continue;
+        if (!strategies[s]->applicable(problem, why, sizeof why)) continue;
+        add_plan(problem, strategies[s], NULL, &list);
+        for (size_t t = 0; t < n_tilings; t++)
+            if (tiling_fits(problem->dataset->device, &tilings[t]))
+                add_plan(problem, strategies[s], &tilings[t], &list);
+    }
+    if (list.count == 0) TRY(plan_choose(problem, name, NULL, list.plans, err)); /* fails as it does */
+    *out = list;
+    list = (plan_candidates){0};
+out:
+    plan_list_close(&list);
+    return status;
+}
+
+plethron_status plan_random(const train_problem *problem, const char *name, int64_t seed, train_plan *out,
+                            plethron_error *err) {
+    plan_candidates list = {0};
+    plethron_status status = plan_list(problem, name, &list, err);
+    if (status != PLETHRON_OK) return status;
+    *out = list.plans[random_permuted(0, list.count, seed, RANDOM_FOR_PLANS)];
+    plan_list_close(&list);
+    return PLETHRON_OK;
 }

@@ -8,8 +8,8 @@
 /* Four independent 32-bit numbers for each counter under a key. */
 void random_numbers(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* The values of the start weights' and folds' RANDOM_ macros in kernels/random.cl. */
-enum random_use { RANDOM_FOR_START_WEIGHTS = 1, RANDOM_FOR_FOLDS = 4 };
+/* What only the host draws, and the values of the like RANDOM_ macros in kernels/random.cl. */
+enum random_use { RANDOM_FOR_START_WEIGHTS = 1, RANDOM_FOR_FOLDS = 4, RANDOM_FOR_PLANS = 5 };
 
 /* Half the bits of the smallest even power of two that is n or more, at least 1. */
 int random_half_bits(size_t n);

@@ -33,6 +33,7 @@ typedef struct training {
     int64_t n_epochs;      /* of the unit that trains longest now */
     int64_t epochs_run;
     double start_s;
+    bool planned;
     bool interrupted;
 } training;
 
@@ -67,13 +68,25 @@ static plethron_status check_memory(const train_problem *p, const train_plan *pl
                      p->n_units, (unsigned long long)needed, info->name, (unsigned long long)info->memory_bytes);
 }
 
+/* The planner's choice, at first; later, for fewer units, with the same strategy by estimate. */
+static plethron_status choose_plan(training *self, plethron_error *err) {
+    const plethron_planning planning = self->planned ? PLETHRON_PLANNING_ESTIMATE : self->options.planning;
+    self->planned = true;
+    switch (planning) {
+    case PLETHRON_PLANNING_MEASURE: return plan_measure(&self->problem, self->strategy, &self->plan, err);
+    case PLETHRON_PLANNING_RANDOM:
+        return plan_random(&self->problem, self->strategy, self->options.planning_seed, &self->plan, err);
+    default: return plan_choose(&self->problem, self->strategy, self->tiling, &self->plan, err);
+    }
+}
+
 /* Puts the units at `chosen` in the bank, n of them, on the device; `chosen` becomes the training's. */
 static plethron_status enter_device(training *self, size_t *chosen, size_t n, plethron_error *err) {
     plethron_status status;
     self->chosen = chosen;
     TRY(problem_open(&self->whole.problem, n, &self->problem, err));
     problem_take(&self->whole.problem, chosen, &self->problem);
-    TRY(plan_choose(&self->problem, self->strategy, self->tiling, &self->plan, err));
+    TRY(choose_plan(self, err));
     TRY(check_memory(&self->problem, &self->plan, err));
     TRY(live_open(&self->problem, &self->plan, &self->live, err));
     TRY(self->plan.strategy->open(self->live, &self->run, err));
@@ -273,6 +286,10 @@ static plethron_status check_options(const plethron_train_options *options, cons
     if (options->measure_every < 0)
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
                          (long long)options->measure_every);
+    if ((int)options->planning < PLETHRON_PLANNING_ESTIMATE || options->planning > PLETHRON_PLANNING_RANDOM)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT,
+                         "planning is %d: 0 (estimate), 1 (measure) and 2 (random) are allowed",
+                         (int)options->planning);
     if (options->auc && dataset->n_entities > 0)
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "the area under the ROC curve with entities is not supported");

@@ -426,6 +426,14 @@ typedef struct plethron_progress {
     size_t n_live;    /* units that still train */
 } plethron_progress;
 
+/* How the planner chooses a strategy and its tile sizes. */
+typedef enum plethron_planning {
+    PLETHRON_PLANNING_ESTIMATE = 0, /* by predicted cost */
+    PLETHRON_PLANNING_MEASURE = 1,  /* tries each that applies for some tens of milliseconds, and keeps what it found in
+                                       the text file plans.txt in the folder of built kernels, for the next time */
+    PLETHRON_PLANNING_RANDOM = 2    /* any that applies, as planning_seed says: for tests */
+} plethron_planning;
+
 typedef struct plethron_train_options {
     size_t struct_size;
     const char *strategy;  /* "staged" or "host"; NULL or "" lets the planner choose */
@@ -435,6 +443,8 @@ typedef struct plethron_train_options {
      * reached and returns PLETHRON_ERROR_INTERRUPTED. */
     bool (*on_progress)(void *context, const plethron_progress *progress);
     void *context;
+    plethron_planning planning; /* where `strategy` is given, it is the only one tried */
+    int64_t planning_seed;
     bool auc; /* find the area under the ROC curve of each unit at the end: a sort of the rows a unit */
 } plethron_train_options;
 

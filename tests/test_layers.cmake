@@ -19,7 +19,7 @@ endmacro()
 
 # From the bottom up.
 layer(public FILES include/*.h USES)
-layer(status FILES host/status.* USES public)
+layer(status FILES host/status.* host/cache_folder.* USES public)
 layer(io FILES host/io/* USES public status)
 layer(kernels FILES kernels/*.cl USES)
 layer(handles FILES host/device_cl.h USES public status device OpenCL) # the device's raw handles, shared with program
@@ -34,7 +34,7 @@ layer(forward FILES host/tiling.* host/forward.* USES public status device progr
 set(below_strategies public status device program dataset host_kernels problem forward kernels)
 # The live set calls the strategy that it was given, and strategies read the live set.
 layer(strategies FILES host/live*.* host/strategy*.* USES ${below_strategies} random)
-layer(plan FILES host/plan.* USES ${below_strategies} strategies)
+layer(plan FILES host/plan*.* USES ${below_strategies} strategies)
 layer(
     train FILES host/bank*.* host/model*.* host/train*.* host/predict*.*
     USES ${below_strategies} random strategies plan io)
