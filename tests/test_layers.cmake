@@ -34,7 +34,7 @@ layer(forward FILES host/tiling.* host/forward.* USES public status device progr
 set(below_strategies public status device program dataset host_kernels problem forward kernels)
 # The live set calls the strategy that it was given, and strategies read the live set.
 layer(strategies FILES host/live*.* host/strategy*.* USES ${below_strategies} random)
-layer(plan FILES host/plan*.* USES ${below_strategies} strategies)
+layer(plan FILES host/plan*.* USES ${below_strategies} strategies random)
 layer(
     train FILES host/bank*.* host/model*.* host/train*.* host/predict*.*
     USES ${below_strategies} random strategies plan io)
