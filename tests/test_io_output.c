@@ -1,10 +1,15 @@
 /* Outputs: a file appears whole or not at all. */
+#define _GNU_SOURCE /* unshare */
+
 #include "io_files.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static plethron_output *open_output(const char *path) {
@@ -314,6 +319,54 @@ static void keeps_the_old_content_of_a_full_disk(void **state) {
     assert_int_equal(support_folder_count(file->folder), 1);
 }
 
+/* In a child that sees a disk of 64 KiB in the folder: what does not fit is refused with the room that there is, the
+ * old content stays, and afterwards what fits is written. */
+static void fill_disk(const io_file *file) {
+    enum { N_BYTES = 100000 };
+    plethron_error err = {.text = ""};
+    plethron_output *output = NULL;
+    char *text = calloc(1, N_BYTES);
+    if (!text || unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0 ||
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", file->folder, "tmpfs", 0, "size=64k") != 0)
+        _exit(CHILD_SKIPPED);
+    support_write(file->path, "old", 3);
+    child_needs(plethron_output_open(file->path, &output, &err) == PLETHRON_OK);
+    (void)fwrite(text, 1, N_BYTES, plethron_output_stream(output));
+    child_needs(plethron_output_commit(output, &err) == PLETHRON_ERROR_FILE);
+    plethron_output_close(output);
+    unsigned long long n_needed = 0, n_room = 0;
+    const char *numbers = strstr(err.text, "No space left on device: ");
+    child_needs(numbers && sscanf(numbers,
+                                  "No space left on device: %llu bytes or more are needed, and there is room "
+                                  "for %llu",
+                                  &n_needed, &n_room) == 2);
+    child_needs(n_needed > n_room && n_needed <= N_BYTES && n_room > 0 && n_room <= 1 << 16);
+    size_t n;
+    char *content = support_read(file->path, &n);
+    child_needs(n == 3 && memcmp(content, "old", 3) == 0);
+    free(content);
+    free(text);
+    child_needs(support_folder_count(file->folder) == 1);
+    child_needs(plethron_output_open(file->path, &output, &err) == PLETHRON_OK);
+    child_needs(fputs("new", plethron_output_stream(output)) >= 0);
+    child_needs(plethron_output_commit(output, &err) == PLETHRON_OK);
+    plethron_output_close(output);
+    _exit(CHILD_WORKED);
+}
+
+static void reports_the_room_on_a_full_disk(void **state) {
+    const io_file *file = *state;
+    int how;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) fill_disk(file);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    if (WEXITSTATUS(how) == CHILD_SKIPPED) skip(); /* the system lets nobody mount here */
+    assert_int_equal(WEXITSTATUS(how), CHILD_WORKED);
+}
+
 /* ---- What is no plain file --------------------------------------------------------------------------------------- */
 
 static void writes_a_device_directly(void **state) {
@@ -359,6 +412,7 @@ int main(void) {
         TEST(refuses_without_permission),
         TEST(reports_a_full_disk),
         TEST(keeps_the_old_content_of_a_full_disk),
+        TEST(reports_the_room_on_a_full_disk),
         TEST(writes_a_device_directly),
         TEST(writes_a_pipe_directly),
     };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct plethron_output {
@@ -160,6 +161,19 @@ static int ask_reason(const plethron_output *output) {
     return output->temporary && write(fileno(output->stream), "", 1) < 0 ? errno : EIO;
 }
 
+/* PLETHRON_ERROR_FILE for a file that could not be written; of a full disk it says how much room there was. */
+static plethron_status write_error(const plethron_output *output, int code, uint64_t n_written, uint64_t n_needed,
+                                   plethron_error *err) {
+    struct statvfs disk;
+    if ((code != ENOSPC && code != EDQUOT) || !output->temporary || statvfs(output->temporary, &disk) != 0)
+        return file_error(output->path, "be written", code, err);
+    const uint64_t n_free = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return error_set(err, PLETHRON_ERROR_FILE,
+                     "%s: cannot be written: %s: %llu bytes or more are needed, and there is room for %llu",
+                     output->path, strerror(code), (unsigned long long)n_needed,
+                     (unsigned long long)(n_free + n_written));
+}
+
 /* Writes out what is buffered and closes the stream. */
 static plethron_status finish_stream(plethron_output *output, plethron_error *err) {
     FILE *stream = output->stream;
@@ -170,9 +184,13 @@ static plethron_status finish_stream(plethron_output *output, plethron_error *er
         code = ask_reason(output);
     else if (output->temporary && fsync(fileno(stream)) != 0)
         code = errno;
+    struct stat info;
+    const uint64_t n_written = fstat(fileno(stream), &info) == 0 ? (uint64_t)info.st_size : 0;
+    const off_t end = ftello(stream); /* with what is still in the buffer */
+    const uint64_t n_needed = end > 0 && (uint64_t)end > n_written ? (uint64_t)end : n_written + 1;
     output->stream = NULL;
     if (fclose(stream) != 0 && code == 0) code = errno;
-    return code ? file_error(output->path, "be written", code, err) : PLETHRON_OK;
+    return code ? write_error(output, code, n_written, n_needed, err) : PLETHRON_OK;
 }
 
 plethron_status plethron_output_commit(plethron_output *output, plethron_error *err) {
