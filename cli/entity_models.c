@@ -94,7 +94,7 @@ plethron_status entity_models_find(const entity_models *self, const plethron_tab
     labelled_entity *known = NULL;
     int64_t *of_class = NULL;
     TRY(plethron_table_find(table, plethron_bank_entity_column(self->bank), &column, err));
-    TRY(plethron_table_classes(table, column, &classes, err));
+    TRY(plethron_table_entities(table, column, &classes, err));
     TRY(sort_labels(self->bank, &known, err));
     const size_t n_classes = plethron_classes_count(classes);
     TRY(allocate(n_classes, sizeof *of_class, &of_class, err));

@@ -154,7 +154,7 @@ static plethron_status read_entities(const char *entity, training_data *data, pl
     size_t column = 0, *next = NULL;
     if (!entity) return status;
     TRY(plethron_table_find(data->table, entity, &column, err));
-    TRY(plethron_table_classes(data->table, column, &data->entities, err));
+    TRY(plethron_table_entities(data->table, column, &data->entities, err));
     const size_t n_entities = training_data_n_entities(data);
     TRY(allocate(n_entities + 1, sizeof *data->entity_offsets, &data->entity_offsets, err));
     TRY(allocate(n_entities, sizeof *next, &next, err));

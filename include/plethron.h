@@ -525,6 +525,9 @@ PLETHRON_API plethron_status plethron_table_numbers(const plethron_table *table,
  * its neighbours: of 2^24 or more in magnitude, or one that no float is (a decimal of more than 6 digits, a double). */
 PLETHRON_API plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
                                                     plethron_error *err);
+/* The same for a column that tells entities apart: up to 2^24 of them. */
+PLETHRON_API plethron_status plethron_table_entities(const plethron_table *table, size_t column, plethron_classes **out,
+                                                     plethron_error *err);
 /* The same where cells may be missing: those that are empty, and numbers that are not finite. Their code is NaN. */
 PLETHRON_API plethron_status plethron_table_classes_or_missing(const plethron_table *table, size_t column,
                                                                plethron_classes **out, plethron_error *err);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CLASSES = 65535 };
+enum { MAX_CLASSES = 65535, MAX_ENTITIES = 1 << 24 /* codes are exact as floats */ };
 
 /* From 2^24 on, float holds not every whole number: different ones would become one class. */
 #define EXACT_LIMIT 16777216.0f
@@ -116,14 +116,14 @@ static plethron_status fill(plethron_classes *classes, const cell_order *order, 
 }
 
 static plethron_status count_classes(const plethron_table *table, const table_column *column, const cell_order *order,
-                                     size_t *count, plethron_error *err) {
+                                     size_t most, size_t *count, plethron_error *err) {
     char name[FILE_SHOWN_SIZE];
     *count = 0;
     for (size_t i = 0; i < order->n_cells; i++) *count += differs_from_previous(order, i);
-    if (*count <= MAX_CLASSES) return PLETHRON_OK;
+    if (*count <= most) return PLETHRON_OK;
     return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
-                     "%s: column '%s' has %zu distinct values: as classes, at most %d are allowed", table->path,
-                     file_show(column->name, name), *count, MAX_CLASSES);
+                     "%s: column '%s' has %zu distinct values: as classes, at most %zu are allowed", table->path,
+                     file_show(column->name, name), *count, most);
 }
 
 /* Room for the labels and codes, none filled in yet. */
@@ -147,7 +147,7 @@ out:
 }
 
 /* Within number_locale_enter and _leave. */
-static plethron_status make(const plethron_table *table, const table_column *column, bool missing_allowed,
+static plethron_status make(const plethron_table *table, const table_column *column, bool missing_allowed, size_t most,
                             plethron_classes **out, plethron_error *err) {
     plethron_status status;
     plethron_classes *classes = NULL;
@@ -155,7 +155,7 @@ static plethron_status make(const plethron_table *table, const table_column *col
     size_t count;
     TRY(check_classes(table, column, missing_allowed, err));
     TRY(sort_cells(table, column, &order, err));
-    TRY(count_classes(table, column, &order, &count, err));
+    TRY(count_classes(table, column, &order, most, &count, err));
     TRY(allocate(count, table->n_rows, !column->cells, &classes, err));
     TRY(fill(classes, &order, table->n_rows, err));
     *out = classes;
@@ -166,25 +166,30 @@ out:
     return status;
 }
 
-static plethron_status make_classes(const plethron_table *table, size_t column, bool missing_allowed,
+static plethron_status make_classes(const plethron_table *table, size_t column, bool missing_allowed, size_t most,
                                     plethron_classes **out, plethron_error *err) {
     number_locale locale;
     plethron_status status = table_check_column(table, column, err);
     if (status == PLETHRON_OK) status = number_locale_enter(&locale, err);
     if (status != PLETHRON_OK) return status;
-    status = make(table, &table->columns[column], missing_allowed, out, err);
+    status = make(table, &table->columns[column], missing_allowed, most, out, err);
     number_locale_leave(locale);
     return status;
 }
 
 plethron_status plethron_table_classes(const plethron_table *table, size_t column, plethron_classes **out,
                                        plethron_error *err) {
-    return make_classes(table, column, false, out, err);
+    return make_classes(table, column, false, MAX_CLASSES, out, err);
+}
+
+plethron_status plethron_table_entities(const plethron_table *table, size_t column, plethron_classes **out,
+                                        plethron_error *err) {
+    return make_classes(table, column, false, MAX_ENTITIES, out, err);
 }
 
 plethron_status plethron_table_classes_or_missing(const plethron_table *table, size_t column, plethron_classes **out,
                                                   plethron_error *err) {
-    return make_classes(table, column, true, out, err);
+    return make_classes(table, column, true, MAX_CLASSES, out, err);
 }
 
 void plethron_classes_close(plethron_classes *classes) {
