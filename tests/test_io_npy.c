@@ -203,6 +203,28 @@ static void refuses_doubles_that_float_does_not_tell_apart_as_classes(void **sta
     plethron_table_close(table);
 }
 
+/* Infinity and what is beyond float are as missing as NaN to those who allow it. */
+static void gives_missing_cells_as_nan(void **state) {
+    const double data[] = {1, (double)INFINITY, 1e300, (double)NAN, 2};
+    const npy_content npy = make_array("<f8", "False", "(5,)", data, sizeof data);
+    plethron_error err;
+    plethron_table *table = NULL;
+    plethron_classes *classes = NULL;
+    float values[5];
+    assert_works(open_npy(state, &npy, &table, &err), &err);
+    assert_works(plethron_table_number_or_missing(table, 0, values, &err), &err);
+    assert_works(plethron_table_classes_or_missing(table, 0, &classes, &err), &err);
+    assert_int_equal(plethron_classes_count(classes), 2);
+    for (size_t i = 0; i < 5; i++) {
+        const float code = plethron_classes_codes(classes)[i];
+        const bool is_there = i == 0 || i == 4;
+        assert_true(is_there ? values[i] == (float)data[i] : isnan(values[i]));
+        assert_true(is_there ? code == (float)(i / 4) : isnan(code));
+    }
+    plethron_classes_close(classes);
+    plethron_table_close(table);
+}
+
 /* Large enough for all cores, in both orders, with cells of every kind far from the begin. */
 static void reads_large_arrays(void **state) {
     enum { N_ROWS = 100003, N_COLUMNS = 5 };
@@ -366,6 +388,7 @@ int main(void) {
         TEST(names_halves_that_are_not_finite),
         TEST(makes_classes),
         TEST(refuses_doubles_that_float_does_not_tell_apart_as_classes),
+        TEST(gives_missing_cells_as_nan),
         TEST(reads_large_arrays),
         TEST(refuses_malformed_headers),
         TEST(refuses_other_types),

@@ -169,14 +169,18 @@ static void examine_floats(const array_block *block) {
     }
 }
 
-/* Which doubles no float is: those whose float, as a double, is another. */
+/* Whether a double is no float: its float, as a double, is another. */
+static bool is_rounded(double exact, float value) {
+    return exact != (double)value && fabsf(value) < INFINITY;
+}
+
 static void examine_doubles(const array_block *block) {
     const array_layout *array = block->array;
     for (size_t i = block->first; i < block->first + block->n; i++) {
         const float *row = block->values + i * array->n_columns;
         for (size_t c = 0; c < array->n_columns; c++) {
             const double exact = bits_to_double(load(item_at(array, block->data, i, c), 8, array->big_endian));
-            block->found[c] |= exact != (double)row[c] && !isnan(exact) ? CELL_ROUNDED : 0;
+            block->found[c] |= is_rounded(exact, row[c]) ? CELL_ROUNDED : 0;
         }
     }
 }
@@ -232,7 +236,7 @@ static plethron_status read_blocks(const array_block *whole, unsigned char *foun
 static bool is_found(const array_layout *array, const unsigned char *item, float value, int kind, double *exact) {
     *exact = is_double(array) ? bits_to_double(load(item, 8, array->big_endian)) : (double)value;
     if (kind == CELL_NOT_FINITE) return !(fabsf(value) < INFINITY);
-    return *exact != (double)value && !isnan(*exact);
+    return is_rounded(*exact, value);
 }
 
 /* Notes the column's first cell of the kind, which is there. */
@@ -249,16 +253,24 @@ static plethron_status note_first(const array_block *whole, size_t column, int k
     return table_note(cell, kind == CELL_ROUNDED ? NUMBER_FINITE : NUMBER_NOT_FINITE, row, 0, text, strlen(text), err);
 }
 
+/* Infinities and what became one, too. */
+static void set_missing(const array_block *whole, size_t column) {
+    float *values = whole->values + column;
+    for (size_t i = 0; i < whole->array->n_rows; i++)
+        if (!(fabsf(values[i * whole->array->n_columns]) < INFINITY)) values[i * whole->array->n_columns] = NAN;
+}
+
 static plethron_status note_columns(const array_block *whole, const unsigned char *found, plethron_table *table,
                                     plethron_error *err) {
     plethron_status status;
     number_locale locale;
     TRY(number_locale_enter(&locale, err));
     for (size_t c = 0; c < table->n_columns && status == PLETHRON_OK; c++) {
-        if (found[c] & CELL_NOT_FINITE)
-            status = note_first(whole, c, CELL_NOT_FINITE, &table->columns[c].no_number, err);
+        table_column *column = &table->columns[c];
+        if (found[c] & CELL_NOT_FINITE) status = note_first(whole, c, CELL_NOT_FINITE, &column->no_number, err);
         if (status == PLETHRON_OK && found[c] & CELL_ROUNDED)
-            status = note_first(whole, c, CELL_ROUNDED, &table->columns[c].rounded, err);
+            status = note_first(whole, c, CELL_ROUNDED, &column->rounded, err);
+        if (found[c] & CELL_NOT_FINITE) set_missing(whole, c);
     }
     number_locale_leave(locale);
 out:
