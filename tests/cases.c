@@ -1,6 +1,6 @@
 #include "cases.h"
 
-#include "bank.h"
+#include "random.h"
 #include "train.h"
 
 #include <math.h>
@@ -54,21 +54,60 @@ static void fill_data(test_case *c, uint64_t *random) {
         y[0] = (float)(random_bits(random) & 1);
         y[1] = random_share(random);
         y[2] = (float)(random_bits(random) % CASE_CLASSES);
+        y[3] = random_bits(random) % 4 ? (float)(random_bits(random) & 1) : NAN;
+        for (size_t column = 0; column < CASE_WEIGHT_COLUMNS; column++)
+            c->sample_weights[i * CASE_WEIGHT_COLUMNS + column] =
+                random_bits(random) % 8 ? 2.0f * random_share(random) : 0.0f;
+        c->folds[i] = (uint8_t)(random_bits(random) % CASE_FOLDS);
     }
+    c->folds[shape->n_samples - 1] = CASE_FOLDS - 1; /* in data of few rows: the other folds exist, and have no rows */
+}
+
+static void fill_mixed(plethron_bank *units, size_t j, uint64_t *random) {
+    units->loss[j] = (int64_t)(j % 3);
+    units->target[j] = (int64_t)(j / 3 % 3);
+    if (units->target[j] == 2) units->positive_class[j] = (int64_t)(j % CASE_CLASSES);
+    if (units->target[j] == 0 && j % 2 == 1) units->positive_class[j] = 0;
+    if (j % 2 == 1) units->l2[j] = 0.1f * random_share(random);
+    units->epochs[j] = (int64_t)((j + 1) % (CASE_MAX_EPOCHS + 1));
+}
+
+/* What the mixed units lack, each by a choice of its own: all pairs come together somewhere. */
+static void fill_full(plethron_bank *units, size_t j, uint64_t *random) {
+    const uint64_t choice = random_bits(random);
+    if (choice % 4 == 0) {
+        units->target[j] = 3;
+        units->positive_class[j] = PLETHRON_NO_CLASS;
+    }
+    units->epochs[j] = (int64_t)(1 + (choice >> 2) % CASE_MAX_EPOCHS);
+    units->optimizer[j] = (int64_t)(j % 4);
+    units->momentum[j] = 0.5f + 0.4f * random_share(random);
+    units->beta2[j] = 0.9f + 0.09f * random_share(random);
+    units->epsilon[j] = 0.01f + 0.1f * random_share(random);
+    if (units->optimizer[j] == PLETHRON_OPTIMIZER_ADAM) units->learning_rate[j] = 0.01f + 0.04f * random_share(random);
+    units->schedule[j] = (int64_t)((choice >> 5) % 3);
+    units->decay[j] = 2.0f * random_share(random);
+    units->l1[j] = (choice >> 7) % 2 ? 0.02f * random_share(random) : 0.0f;
+    units->balanced[j] = (choice >> 8) % 4 == 0;
+    if ((choice >> 10) % 2) {
+        units->weight_negative[j] = 2.0f * random_share(random);
+        units->weight_positive[j] = 0.25f + random_share(random);
+    }
+    units->weight_column[j] = (int64_t)((choice >> 11) % 3) - 1;
+    units->excluded_fold[j] = (int64_t)((choice >> 13) % (CASE_FOLDS + 1)) - 1;
+    units->bootstrap[j] = (choice >> 17) % 3 == 0;
+    units->seed[j] = (int64_t)((choice >> 20) % 3) << 31;
+    units->tolerance[j] = (choice >> 25) % 3 == 0 ? 0.2f * random_share(random) : 0.0f;
+    units->patience[j] = units->excluded_fold[j] >= 0 && (choice >> 28) % 2 ? (int64_t)(1 + (choice >> 30) % 4) : 0;
 }
 
 static void fill_unit(test_case *c, size_t j, float rate, uint64_t *random) {
-    c->id[j] = (int64_t)j;
-    c->positive_class[j] = PLETHRON_NO_CLASS;
-    c->epochs[j] = CASE_MAX_EPOCHS;
-    c->rates[j] = rate * (0.5f + 0.5f * random_share(random));
-    if (c->shape.units == UNITS_ALIKE) return;
-    c->loss[j] = (int64_t)(j % 3);
-    c->target[j] = (int64_t)(j / 3 % CASE_TARGETS);
-    if (c->target[j] == 2) c->positive_class[j] = (int64_t)(j % CASE_CLASSES);
-    if (c->target[j] == 0 && j % 2 == 1) c->positive_class[j] = 0;
-    if (j % 2 == 1) c->l2[j] = 0.1f * random_share(random);
-    c->epochs[j] = (int64_t)((j + 1) % (CASE_MAX_EPOCHS + 1));
+    plethron_bank *units = c->units;
+    units->id[j] = (int64_t)j;
+    units->epochs[j] = CASE_MAX_EPOCHS;
+    units->learning_rate[j] = rate * (0.5f + 0.5f * random_share(random));
+    if (c->shape.units != UNITS_ALIKE) fill_mixed(units, j, random);
+    if (c->shape.units == UNITS_FULL) fill_full(units, j, random);
 }
 
 test_case *case_open(case_shape shape, uint64_t seed) {
@@ -77,14 +116,13 @@ test_case *case_open(case_shape shape, uint64_t seed) {
     c->shape = shape;
     c->X = allocate(shape.n_samples * shape.n_features, sizeof *c->X);
     c->Y = allocate(shape.n_samples * CASE_TARGETS, sizeof *c->Y);
-    c->rates = allocate(shape.n_units, sizeof *c->rates);
-    c->l2 = allocate(shape.n_units, sizeof *c->l2);
-    c->epochs = allocate(shape.n_units, sizeof *c->epochs);
-    c->loss = allocate(shape.n_units, sizeof *c->loss);
-    c->target = allocate(shape.n_units, sizeof *c->target);
-    c->positive_class = allocate(shape.n_units, sizeof *c->positive_class);
-    c->id = allocate(shape.n_units, sizeof *c->id);
+    c->sample_weights = allocate(shape.n_samples * CASE_WEIGHT_COLUMNS, sizeof *c->sample_weights);
+    c->folds = allocate(shape.n_samples, sizeof *c->folds);
     fill_data(c, &random);
+    check_ok(bank_allocate(shape.n_features, shape.n_units, &c->units, &case_error));
+    for (size_t a = 0; a < BANK_N_ARRAYS; a++) bank_array_reset(c->units, &bank_arrays[a]);
+    c->units->reduction = shape.reduction;
+    c->units->check_every = CASE_CHECK_EVERY;
     /* |x| <= 1 and |ddelta/dz| <= 1/4, so a step moves a weight by at most rate (n_features + 1) / 4 of an error. */
     float rate = 4.0f / (float)(shape.n_features + 1);
     if (shape.reduction == PLETHRON_REDUCTION_SUM) rate /= (float)shape.n_samples;
@@ -92,68 +130,116 @@ test_case *case_open(case_shape shape, uint64_t seed) {
     return c;
 }
 
+void case_drop_rules(test_case *c) {
+    for (size_t j = 0; j < c->shape.n_units; j++) {
+        c->units->tolerance[j] = 0.0f;
+        c->units->patience[j] = 0;
+    }
+}
+
 void case_close(test_case *c) {
     if (!c) return;
-    void *memory[] = {c->X, c->Y, c->rates, c->l2, c->epochs, c->loss, c->target, c->positive_class, c->id, c};
+    void *memory[] = {c->X, c->Y, c->sample_weights, c->folds};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
+    plethron_bank_close(c->units);
+    free(c);
 }
 
 plethron_dataset *case_dataset(const test_case *c, plethron_device *device) {
     plethron_dataset *dataset = NULL;
-    check_ok(plethron_dataset_create(device, c->X, c->shape.n_samples, c->shape.n_features, c->Y, CASE_TARGETS, NULL,
-                                     &dataset, &case_error));
+    plethron_dataset_options options = {.struct_size = sizeof options, .standardize = c->standardize};
+    if (c->shape.units == UNITS_FULL) {
+        options.sample_weights = c->sample_weights;
+        options.n_weight_columns = CASE_WEIGHT_COLUMNS;
+        options.folds = c->folds;
+    }
+    check_ok(plethron_dataset_create(device, c->X, c->shape.n_samples, c->shape.n_features, c->Y, CASE_TARGETS,
+                                     &options, &dataset, &case_error));
     return dataset;
 }
 
-static int64_t *pick_integers(const int64_t *from, const size_t *units, size_t n) {
-    int64_t *picked = allocate(n, sizeof *picked);
-    for (size_t j = 0; j < n; j++) picked[j] = from[units ? units[j] : j];
-    return picked;
-}
-
-static float *pick_floats(const float *from, const size_t *units, size_t n) {
-    float *picked = allocate(n, sizeof *picked);
-    for (size_t j = 0; j < n; j++) picked[j] = from[units ? units[j] : j];
+/* Gives the options the array's values of the units picked; what must be freed. */
+static void *pick(const plethron_bank *from, const bank_array *array, const size_t *units, size_t n,
+                  plethron_bank_options *options) {
+    const size_t size = array->is_integer ? sizeof(int64_t) : sizeof(float);
+    char *picked = allocate(n, size);
+    for (size_t j = 0; j < n; j++)
+        memcpy(picked + j * size, (const char *)bank_array_memory(from, array) + (units ? units[j] : j) * size, size);
+    void *option = (char *)options + array->option_offset;
+    if (array->is_integer)
+        *(plethron_integers *)option = (plethron_integers){(const int64_t *)(const void *)picked, n};
+    else
+        *(plethron_floats *)option = (plethron_floats){(const float *)(const void *)picked, n};
     return picked;
 }
 
 plethron_bank *case_bank(const test_case *c, const size_t *units, size_t n) {
     plethron_bank *bank = NULL;
-    float *rates = pick_floats(c->rates, units, n), *l2 = pick_floats(c->l2, units, n);
-    int64_t *epochs = pick_integers(c->epochs, units, n), *loss = pick_integers(c->loss, units, n);
-    int64_t *target = pick_integers(c->target, units, n), *class = pick_integers(c->positive_class, units, n);
-    int64_t *id = pick_integers(c->id, units, n);
-    const plethron_bank_options options = {
+    void *picked[BANK_N_ARRAYS] = {NULL};
+    plethron_bank_options options = {
         .struct_size = sizeof options,
-        .learning_rate = {rates, n},
-        .l2 = {l2, n},
-        .epochs = {epochs, n},
-        .loss = {loss, n},
-        .target = {target, n},
-        .positive_class = {class, n},
-        .id = {id, n},
-        .reduction = c->shape.reduction,
+        .reduction = c->units->reduction,
         .init = PLETHRON_INIT_UNIFORM,
+        .check_every = c->units->check_every,
+        .batch_size = (size_t)c->units->batch_size,
+        .batch_seed = c->units->batch_seed,
     };
+    for (size_t a = 0; a < BANK_N_ARRAYS; a++)
+        if (bank_arrays[a].option_offset != BANK_NO_OPTION)
+            picked[a] = pick(c->units, &bank_arrays[a], units, n, &options);
     check_ok(plethron_bank_create(c->shape.n_features, n, &options, &bank, &case_error));
-    void *memory[] = {rates, l2, epochs, loss, target, class, id};
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
+    for (size_t a = 0; a < BANK_N_ARRAYS; a++) free(picked[a]);
     return bank;
 }
 
-reference_unit case_reference(const test_case *c, size_t unit) {
+/* Draw k takes word k % 4 at the counter (k / 4, id, use) under the seed: kernels/bootstrap.cl. */
+static void draw_counts(const plethron_bank *units, size_t j, size_t n_samples, uint8_t *counts) {
+    enum { FOR_BOOTSTRAP = 2 };
+    const uint64_t seed = (uint64_t)units->seed[j], id = (uint64_t)units->id[j];
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    memset(counts, 0, n_samples);
+    for (uint32_t k = 0; k < n_samples; k++) {
+        const uint32_t counter[4] = {k / 4, (uint32_t)id, (uint32_t)(id >> 32), FOR_BOOTSTRAP};
+        uint32_t words[4];
+        random_numbers(counter, key, words);
+        counts[(uint64_t)words[k % 4] * n_samples >> 32]++;
+    }
+}
+
+reference_unit case_reference(const test_case *c, size_t j, uint8_t *counts) {
+    const plethron_bank *units = c->units;
+    if (units->bootstrap[j]) draw_counts(units, j, c->shape.n_samples, counts);
     return (reference_unit){
         .X = c->X,
         .Y = c->Y,
         .n_samples = c->shape.n_samples,
         .n_features = c->shape.n_features,
         .n_targets = CASE_TARGETS,
-        .target = (size_t)c->target[unit],
-        .positive_class = c->positive_class[unit],
-        .loss = (plethron_loss)c->loss[unit],
-        .reduction = c->shape.reduction,
-        .learning_rate = (double)c->rates[unit],
-        .l2 = (double)c->l2[unit],
+        .target = (size_t)units->target[j],
+        .positive_class = units->positive_class[j],
+        .loss = (plethron_loss)units->loss[j],
+        .reduction = units->reduction,
+        .learning_rate = (double)units->learning_rate[j],
+        .l2 = (double)units->l2[j],
+        .l1 = (double)units->l1[j],
+        .sample_weights = units->weight_column[j] >= 0 ? c->sample_weights : NULL,
+        .n_weight_columns = CASE_WEIGHT_COLUMNS,
+        .weight_column = units->weight_column[j] >= 0 ? (size_t)units->weight_column[j] : 0,
+        .folds = units->excluded_fold[j] >= 0 ? c->folds : NULL,
+        .excluded_fold = units->excluded_fold[j],
+        .counts = units->bootstrap[j] ? counts : NULL,
+        .has_class_weights =
+            units->balanced[j] || units->weight_negative[j] != 1.0f || units->weight_positive[j] != 1.0f,
+        .balanced = units->balanced[j],
+        .weight_negative = (double)units->weight_negative[j],
+        .weight_positive = (double)units->weight_positive[j],
+        .optimizer = (plethron_optimizer)units->optimizer[j],
+        .momentum = (double)units->momentum[j],
+        .beta2 = (double)units->beta2[j],
+        .epsilon = (double)units->epsilon[j],
+        .schedule = (plethron_schedule)units->schedule[j],
+        .decay = (double)units->decay[j],
+        .epochs = units->epochs[j],
     };
 }
 

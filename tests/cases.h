@@ -3,6 +3,7 @@
 #ifndef PLETHRON_CASES_H
 #define PLETHRON_CASES_H
 
+#include "bank.h"
 #include "plan.h"
 #include "reference.h"
 #include "train_problem.h"
@@ -11,7 +12,10 @@
 
 typedef enum case_units {
     UNITS_ALIKE, /* all learn target 0 by the log loss, for as many epochs */
-    UNITS_MIXED  /* losses, targets, classes, rates, l2 and epochs (0 among them) differ from unit to unit */
+    UNITS_MIXED, /* losses, targets, classes, rates, l2 and epochs (0 among them) differ from unit to unit */
+    /* Mixed, and so is all else that a unit may have: optimiser, schedule, l1, class weights, columns of sample
+     * weights, excluded folds, bootstraps, missing targets; a tolerance or patience that may stop it */
+    UNITS_FULL
 } case_units;
 
 /* What a problem looks like; its numbers follow from the seed. */
@@ -23,15 +27,17 @@ typedef struct case_shape {
     plethron_reduction reduction;
 } case_shape;
 
-enum { CASE_TARGETS = 3 }; /* 0 or 1; a share in [0, 1]; a class code below CASE_CLASSES */
-enum { CASE_CLASSES = 5, CASE_MAX_EPOCHS = 5 };
+enum { CASE_TARGETS = 4 }; /* 0 or 1; a share in [0, 1]; a class code below CASE_CLASSES; 0, 1 or missing */
+enum { CASE_CLASSES = 5, CASE_MAX_EPOCHS = 5, CASE_WEIGHT_COLUMNS = 2, CASE_FOLDS = 4, CASE_CHECK_EVERY = 2 };
 
 typedef struct test_case {
     case_shape shape;
-    float *X;          /* [n_samples, n_features], in [-1, 1) */
-    float *Y;          /* [n_samples, CASE_TARGETS] */
-    float *rates, *l2; /* values a unit */
-    int64_t *epochs, *loss, *target, *positive_class, *id;
+    float *X;              /* [n_samples, n_features], in [-1, 1) */
+    float *Y;              /* [n_samples, CASE_TARGETS] */
+    float *sample_weights; /* [n_samples, CASE_WEIGHT_COLUMNS], in [0, 2), some 0 */
+    uint8_t *folds;        /* [n_samples], below CASE_FOLDS */
+    bool standardize;      /* the data set */
+    plethron_bank *units;  /* what is given of each unit; never trained */
 } test_case;
 
 /* The seed of this run: PLETHRON_TEST_SEED from the environment, else the time. Printed at the first call. */
@@ -45,8 +51,11 @@ void case_close(test_case *c);
 plethron_dataset *case_dataset(const test_case *c, plethron_device *device);
 /* A new bank of the n units numbered in `units`, in that order; NULL for all in theirs. Start weights are random. */
 plethron_bank *case_bank(const test_case *c, const size_t *units, size_t n);
-/* A unit as the reference sees it. */
-reference_unit case_reference(const test_case *c, size_t unit);
+/* A unit as the reference sees it; the bootstrap's counts, where it has them, go to `counts` [n_samples], which may be
+ * NULL elsewhere. */
+reference_unit case_reference(const test_case *c, size_t unit, uint8_t *counts);
+/* Units without rules: for how long they train is known. */
+void case_drop_rules(test_case *c);
 
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 

@@ -115,9 +115,9 @@ static void test_a_diverged_unit_spoils_no_other(void **state) {
     enum { VICTIM = 4 }; /* the loss mse, with l2 */
     (void)state;
     test_case *c = case_open(shape, case_seed());
-    c->rates[VICTIM] = 1e38f;
-    c->epochs[VICTIM] = CASE_MAX_EPOCHS;
-    c->l2[VICTIM] = 1e3f;
+    c->units->learning_rate[VICTIM] = 1e38f;
+    c->units->epochs[VICTIM] = CASE_MAX_EPOCHS;
+    c->units->l2[VICTIM] = 1e3f;
     for (size_t w = 0; w < ways.n_ways; w++) {
         plethron_bank *healthy = case_bank(mixed, NULL, N_UNITS), *bank = case_bank(c, NULL, N_UNITS);
         plethron_unit unit = {.struct_size = sizeof unit};
@@ -222,23 +222,23 @@ static plethron_bank *zero_bank(int64_t loss) {
 /* In exact numbers y -> 1 - y negates the weights that grow from zero; each run may be off by its bound. */
 static void check_negated(const case_way *way, const test_case *other, int64_t loss) {
     plethron_bank *bank = zero_bank(loss), *negated = zero_bank(loss);
-    double w[N_FEATURES + 1] = {0}, bound[N_FEATURES + 1] = {0}, work[2 * (N_FEATURES + 1)];
-    reference_unit unit = case_reference(mixed, 0);
+    double work[3 * (N_FEATURES + 1)];
+    reference_point at = reference_point_open(N_FEATURES), bound = reference_point_open(N_FEATURES);
+    reference_unit unit = case_reference(mixed, 0, NULL);
     unit.loss = (plethron_loss)loss;
     unit.learning_rate = (double)(4.0f / (N_FEATURES + 1));
-    for (int epoch = 0; epoch < CASE_MAX_EPOCHS; epoch++) {
-        tolerance_epoch(&unit, w, bound, work);
-        reference_epoch(&unit, w, work);
-    }
+    for (int epoch = 0; epoch < CASE_MAX_EPOCHS; epoch++) tolerance_epoch(&unit, &at, &bound, work);
     case_train_on(way, mixed, bank);
     case_train_on(way, other, negated);
     for (size_t k = 0; k < N_FEATURES; k++)
-        check_near((double)plethron_bank_weights(negated)[k], -(double)plethron_bank_weights(bank)[k], 2.0 * bound[k],
+        check_near((double)plethron_bank_weights(negated)[k], -(double)plethron_bank_weights(bank)[k], 2.0 * bound.w[k],
                    "%s, loss %d: weight %zu", way->name, (int)loss, k);
-    check_near((double)*plethron_bank_biases(negated), -(double)*plethron_bank_biases(bank), 2.0 * bound[N_FEATURES],
+    check_near((double)*plethron_bank_biases(negated), -(double)*plethron_bank_biases(bank), 2.0 * bound.w[N_FEATURES],
                "%s, loss %d: bias", way->name, (int)loss);
     plethron_bank_close(bank);
     plethron_bank_close(negated);
+    free(bound.w);
+    free(at.w);
 }
 
 static void test_opposite_targets_negate_the_weights(void **state) {

@@ -11,9 +11,9 @@
 enum { N_FEATURES = 4, N_SAMPLES = 23 };
 
 /* The slope by central differences: off by step^2 / 6 times the third derivative and by the rounding of two values over
- * the step. For |x| <= 1 a row's third derivative is below 1 for both losses. */
+ * the step. For |x| <= 1 a row's third derivative is below its weight for both losses. */
 static void check_slopes(const reference_unit *unit, double *w) {
-    const double step = 1e-4, rows = reference_scale(unit) * (double)unit->n_samples;
+    const double step = 1e-4, rows = reference_scale(unit) * reference_full_weight_sum(unit);
     double gradient[N_FEATURES + 1];
     reference_gradient(unit, w, gradient);
     for (size_t k = 0; k <= N_FEATURES; k++) {
@@ -33,10 +33,12 @@ static void test_gradient_is_the_slope_of_the_loss(void **state) {
     const plethron_reduction reductions[] = {PLETHRON_REDUCTION_MEAN, PLETHRON_REDUCTION_SUM};
     const plethron_loss losses[] = {PLETHRON_LOSS_LOG, PLETHRON_LOSS_MSE};
     for (size_t r = 0; r < 2; r++) {
-        const case_shape shape = {N_SAMPLES, N_FEATURES, 18, UNITS_MIXED, reductions[r]};
+        const case_shape shape = {N_SAMPLES, N_FEATURES, 48, UNITS_FULL, reductions[r]};
         test_case *c = case_open(shape, case_seed());
         for (size_t j = 0; j < shape.n_units; j++) {
-            reference_unit unit = case_reference(c, j); /* of every target, with and without l2 */
+            uint8_t counts[N_SAMPLES]; /* of every target, with and without l2, with row weights of all kinds */
+            reference_unit unit = case_reference(c, j, counts);
+            if (reference_full_weight_sum(&unit) == 0.0) continue;
             double w[N_FEATURES + 1] = {0.9, -1.7, 0.3, 2.1, -0.4};
             for (size_t l = 0; l < 2; l++) {
                 unit.loss = losses[l];
@@ -86,12 +88,13 @@ static void check_tutorial_row(const tutorial_row *row) {
     };
     reference_unit people = unit;
     double w[] = {0.3745401188, 0.9507143064, 0.7319939418, 0.5986584842}, gradient[4];
+    reference_point at = {.w = w, .m = gradient, .v = gradient}; /* without moments */
     people.X = tutorial_people;
     check_near(reference_error_sum(&unit, w), row->first_error, last_digit, "the error sum at the start");
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         if (epoch == EPOCHS - 1 && !isnan(row->last_error))
             check_near(reference_error_sum(&unit, w), row->last_error, last_digit, "the error sum at the end");
-        reference_epoch(&unit, w, gradient);
+        reference_epoch(&unit, &at, gradient);
     }
     for (size_t k = 0; k < 4; k++) check_near(w[k], row->w[k], last_digit, "weight %zu", k);
     for (size_t i = 0; i < 2; i++)
@@ -107,7 +110,13 @@ static void test_accuracy_and_loss_of_known_rows(void **state) {
     (void)state;
     const float X[] = {-2, -1, 0, 3}, Y[] = {0, 1, 1, 1};
     const double w[] = {1, 0};
-    reference_unit unit = {X, Y, 4, 1, 1, 0, PLETHRON_NO_CLASS, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1, 0};
+    reference_unit unit = {.X = X,
+                           .Y = Y,
+                           .n_samples = 4,
+                           .n_features = 1,
+                           .n_targets = 1,
+                           .positive_class = PLETHRON_NO_CLASS,
+                           .loss = PLETHRON_LOSS_LOG};
     assert_true(reference_accuracy(&unit, w) == 0.75); /* -1 is wrong; p = 0.5 counts as 1 */
     const double p[] = {1 / (1 + exp(2)), 1 / (1 + exp(1)), 0.5, 1 / (1 + exp(-3))};
     check_near(reference_mean_loss(&unit, w), -(log(1 - p[0]) + log(p[1]) + log(p[2]) + log(p[3])) / 4, 1e-15,

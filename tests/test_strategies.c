@@ -33,6 +33,27 @@ static void check_measures(const reference_unit *unit, const plethron_unit *got,
                "%s: error sum", name);
     check_near((double)got->accuracy, reference_accuracy(unit, w), tolerance_accuracy(unit, w, zero), "%s: accuracy",
                name);
+    check_near((double)got->row_weight, reference_weight_sum(unit),
+               (tolerance_weight_sum(unit) + 0x1p-24) * reference_weight_sum(unit), "%s: row weight", name);
+}
+
+/* The same on the rows held out. */
+static void check_held_out(const reference_unit *unit, const plethron_unit *got, const double *w, const double *zero,
+                           const char *name) {
+    uint8_t *counts = malloc(unit->n_samples);
+    assert_non_null(counts);
+    const reference_unit held = reference_held_out(unit, counts);
+    if (reference_weight_sum(&held) == 0.0) {
+        assert_true(isnan(got->held_out_loss) && isnan(got->held_out_error_sum) && isnan(got->held_out_accuracy));
+    } else {
+        check_near((double)got->held_out_loss, reference_mean_loss(&held, w), tolerance_mean_loss(&held, w, zero),
+                   "%s: held-out loss", name);
+        check_near((double)got->held_out_error_sum, reference_error_sum(&held, w), tolerance_error_sum(&held, w, zero),
+                   "%s: held-out error sum", name);
+        check_near((double)got->held_out_accuracy, reference_accuracy(&held, w), tolerance_accuracy(&held, w, zero),
+                   "%s: held-out accuracy", name);
+    }
+    free(counts);
 }
 
 static void check_predictions(const reference_unit *unit, const float *P, size_t n_units, size_t j, const double *w,
@@ -42,28 +63,56 @@ static void check_predictions(const reference_unit *unit, const float *P, size_t
                    tolerance_prediction(unit, w, zero, i), "%s: prediction of row %zu", name, i);
 }
 
-/* `start` are the unit's weights before the training, room for 6 (n_features + 1) doubles behind them. */
-static void check_unit(const test_case *c, size_t j, const plethron_bank *bank, const float *P, double *start,
+/* A unit for which no row counts is left as it was. */
+static void check_untrained(const plethron_unit *got, const double *got_w, const double *start, size_t n_weights,
+                            const char *name) {
+    if (got->state != PLETHRON_UNIT_NO_ROWS || got->epochs_done != 0)
+        fail_msg("%s: state %d after %lld epochs, but no row counts", name, (int)got->state,
+                 (long long)got->epochs_done);
+    assert_true(isnan(got->final_loss) && isnan(got->error_sum) && isnan(got->accuracy) && got->row_weight == 0.0f);
+    assert_memory_equal(got_w, start, n_weights * sizeof *start);
+}
+
+/* Trains the reference from the unit's start weights in `at`, along with bounds that stay worth something. */
+static void follow(const reference_unit *unit, reference_point *at, reference_point *bound, const char *name) {
+    const double useful = 0.01;
+    double *work = malloc(3 * (unit->n_features + 1) * sizeof *work);
+    assert_non_null(work);
+    for (int64_t epoch = 0; epoch < unit->epochs; epoch++) tolerance_epoch(unit, at, bound, work);
+    for (size_t k = 0; k <= unit->n_features; k++)
+        check_near(bound->w[k], 0.0, useful * (1.0 + fabs(at->w[k])), "%s: the bound of weight %zu", name, k);
+    free(work);
+}
+
+/* `at` holds the unit's start weights. */
+static void check_unit(const test_case *c, size_t j, const plethron_bank *bank, const float *P, reference_point at,
                        const char *way_name) {
     const size_t n_weights = c->shape.n_features + 1;
-    const reference_unit unit = case_reference(c, j);
-    double *w = start, *got_w = w + n_weights, *bound = got_w + n_weights, *zero = bound + n_weights;
-    double *work = zero + n_weights;
+    uint8_t *counts = malloc(c->shape.n_samples);
+    assert_non_null(counts);
+    const reference_unit unit = case_reference(c, j, counts);
+    reference_point got_at = reference_point_open(c->shape.n_features),
+                    bound = reference_point_open(c->shape.n_features);
+    double *got_w = got_at.w, *zero = got_at.m;
     char name[256];
     snprintf(name, sizeof name, "%s, %zu samples, %zu features, unit %zu of %zu", way_name, c->shape.n_samples,
              c->shape.n_features, j, c->shape.n_units);
-    for (size_t k = 0; k < n_weights; k++) bound[k] = zero[k] = 0.0;
-    for (int64_t epoch = 0; epoch < c->epochs[j]; epoch++) {
-        tolerance_epoch(&unit, w, bound, work);
-        reference_epoch(&unit, w, work);
-    }
-    unit_weights(bank, j, got_w);
-    for (size_t k = 0; k < n_weights; k++) check_near(got_w[k], w[k], bound[k], "%s: weight %zu", name, k);
     plethron_unit got = {.struct_size = sizeof got};
     check_ok(plethron_bank_unit(bank, j, &got, &case_error));
-    assert_int_equal(got.epochs_done, c->epochs[j]);
-    check_measures(&unit, &got, got_w, zero, name);
+    unit_weights(bank, j, got_w);
+    if (reference_full_weight_sum(&unit) == 0.0) {
+        check_untrained(&got, got_w, at.w, n_weights, name);
+    } else {
+        follow(&unit, &at, &bound, name);
+        for (size_t k = 0; k < n_weights; k++) check_near(got_w[k], at.w[k], bound.w[k], "%s: weight %zu", name, k);
+        assert_int_equal(got.epochs_done, unit.epochs);
+        check_measures(&unit, &got, got_w, zero, name);
+    }
+    check_held_out(&unit, &got, got_w, zero, name);
     check_predictions(&unit, P, c->shape.n_units, j, got_w, zero, name);
+    free(bound.w);
+    free(got_at.w);
+    free(counts);
 }
 
 /* Units to look at: all of a few, some of many, the last among them. */
@@ -73,19 +122,19 @@ static size_t next_unit(size_t j, size_t n_units) {
 }
 
 static void check_way(const case_way *way, const test_case *c) {
-    const size_t n_units = c->shape.n_units, n_weights = c->shape.n_features + 1;
+    const size_t n_units = c->shape.n_units;
     plethron_bank *start = case_bank(c, NULL, n_units), *bank = case_bank(c, NULL, n_units);
     float *P = malloc(c->shape.n_samples * n_units * sizeof *P);
-    double *w = malloc(7 * n_weights * sizeof *w);
-    assert_true(P && w);
+    assert_non_null(P);
     case_train_on(way, c, bank);
     check_ok(plethron_predict(way->device, bank, c->X, c->shape.n_samples, P, &case_error));
     for (size_t j = 0; j < n_units; j = next_unit(j, n_units)) {
-        unit_weights(start, j, w);
-        check_unit(c, j, bank, P, w, way->name);
+        reference_point at = reference_point_open(c->shape.n_features);
+        unit_weights(start, j, at.w);
+        check_unit(c, j, bank, P, at, way->name);
+        free(at.w);
     }
     assert_int_equal(device_guard_violations(way->device), 0);
-    free(w);
     free(P);
     plethron_bank_close(bank);
     plethron_bank_close(start);
@@ -93,6 +142,7 @@ static void check_way(const case_way *way, const test_case *c) {
 
 static void check_shape(const case_way *way, case_shape shape) {
     test_case *c = case_open(shape, case_seed());
+    case_drop_rules(c);
     check_way(way, c);
     case_close(c);
 }
@@ -107,14 +157,13 @@ static const case_shape all_shapes[] = {
     {64, 63, 64, UNITS_ALIKE, SUM},   {65, 65, 63, UNITS_MIXED, MEAN},  {255, 1, 256, UNITS_MIXED, SUM},
     {256, 2, 255, UNITS_MIXED, MEAN}, {257, 257, 2, UNITS_ALIKE, MEAN}, {1, 256, 257, UNITS_MIXED, MEAN},
     {1021, 3, 1, UNITS_ALIKE, MEAN},  {3, 1000, 16, UNITS_MIXED, SUM},  {1025, 17, 33, UNITS_MIXED, SUM},
-    {2, 1, 1000, UNITS_MIXED, MEAN},  {512, 16, 64, UNITS_MIXED, MEAN},
+    {2, 1, 1000, UNITS_MIXED, MEAN},  {512, 16, 64, UNITS_MIXED, MEAN}, {2, 3, 40, UNITS_FULL, MEAN},
+    {65, 7, 70, UNITS_FULL, SUM},     {530, 19, 48, UNITS_FULL, MEAN},
 };
 
 static const case_shape few_shapes[] = {
-    {1, 1, 1, UNITS_MIXED, MEAN},
-    {17, 63, 65, UNITS_MIXED, SUM},
-    {257, 65, 17, UNITS_MIXED, MEAN},
-    {513, 16, 64, UNITS_MIXED, MEAN},
+    {1, 1, 1, UNITS_MIXED, MEAN},     {17, 63, 65, UNITS_MIXED, SUM}, {257, 65, 17, UNITS_MIXED, MEAN},
+    {513, 16, 64, UNITS_MIXED, MEAN}, {257, 9, 65, UNITS_FULL, MEAN},
 };
 
 static void test_all_shapes_with_the_planners_choice(void **state) {
@@ -158,14 +207,11 @@ static plethron_counters counters_of(const plethron_device *device) {
     return counters;
 }
 
-/* What one training uploads. */
-static plethron_counters uploads_of_training(const case_way *way, const test_case *c, plethron_dataset *dataset,
+/* What one training uploads; leaves the units' epochs changed. */
+static plethron_counters uploads_of_training(const case_way *way, test_case *c, plethron_dataset *dataset,
                                              int64_t epochs, int64_t measure_every) {
-    test_case longer = *c;
-    int64_t every_epochs[] = {epochs, epochs};
-    assert_int_equal(c->shape.n_units, 2);
-    longer.epochs = every_epochs;
-    plethron_bank *bank = case_bank(&longer, NULL, c->shape.n_units);
+    for (size_t j = 0; j < c->shape.n_units; j++) c->units->epochs[j] = epochs;
+    plethron_bank *bank = case_bank(c, NULL, c->shape.n_units);
     const plethron_train_options options = {.struct_size = sizeof options, .measure_every = measure_every};
     const plethron_counters before = counters_of(way->device);
     check_ok(plethron_train(dataset, bank, &options, &case_error));
