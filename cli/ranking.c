@@ -107,21 +107,25 @@ static plethron_status judge_block(void *context, const float *P, size_t first_r
     return PLETHRON_OK;
 }
 
-/* accuracy[c] of the combinations on one fold: the mean over the targets. */
+/* accuracy[c] of the combinations on one fold: the mean over the targets that some row of the fold has; NaN when none
+ * has. */
 static plethron_status judge_fold(const training_data *data, size_t n_combinations, const unit_grid *grid,
                                   const plethron_bank *bank, size_t fold, double *accuracy, plethron_error *err) {
     plethron_status status;
     fold_judge judge = {.data = data, .n_combinations = n_combinations, .fold = fold};
     const size_t n_targets = data->targets.count;
+    size_t n_judged = 0;
     TRY(take_rows(&judge, err));
     TRY(take_units(&judge, grid, bank, err));
     TRY(allocate(n_targets * n_combinations, sizeof *judge.hits, &judge.hits, err));
     TRY(allocate(n_targets, sizeof *judge.n_known, &judge.n_known, err));
     TRY(predict_blocks(data->device, judge.units, judge.X, judge.n_rows, judge_block, &judge, err));
+    for (size_t t = 0; t < n_targets; t++) n_judged += judge.n_known[t] > 0.0;
     for (size_t c = 0; c < n_combinations; c++) {
-        accuracy[c] = 0.0; /* and NaN for a fold without rows */
+        accuracy[c] = 0.0;
         for (size_t t = 0; t < n_targets; t++)
-            accuracy[c] += judge.hits[t * n_combinations + c] / judge.n_known[t] / (double)n_targets;
+            if (judge.n_known[t] > 0.0) accuracy[c] += judge.hits[t * n_combinations + c] / judge.n_known[t];
+        accuracy[c] /= (double)n_judged;
     }
 out:
     judge_release(&judge);
@@ -161,15 +165,21 @@ static int compare(const void *a, const void *b) {
     return x->combination < y->combination ? -1 : 1;
 }
 
+/* Over the folds that have a target. */
 static void average_folds(const double *accuracy, size_t n_combinations, size_t n_folds, ranked *entry) {
-    double sum = 0.0, squares = 0.0;
-    for (size_t f = 0; f < n_folds; f++) sum += accuracy[f * n_combinations + entry->combination];
-    entry->accuracy = sum / (double)n_folds;
+    double sum = 0.0, squares = 0.0, n = 0.0;
     for (size_t f = 0; f < n_folds; f++) {
-        const double d = accuracy[f * n_combinations + entry->combination] - entry->accuracy;
-        squares += d * d;
+        const double on_fold = accuracy[f * n_combinations + entry->combination];
+        if (isnan(on_fold)) continue;
+        sum += on_fold;
+        n++;
     }
-    entry->deviation = sqrt(squares / (double)n_folds);
+    entry->accuracy = sum / n;
+    for (size_t f = 0; f < n_folds; f++) {
+        const double distance = accuracy[f * n_combinations + entry->combination] - entry->accuracy;
+        if (!isnan(distance)) squares += distance * distance;
+    }
+    entry->deviation = sqrt(squares / n);
 }
 
 plethron_status ranking_make(const training_data *data, const combination_list *combinations, const unit_grid *grid,
