@@ -1,11 +1,14 @@
 """The real program, run in a folder of its own. PLETHRON names the program (default: build/plethron)."""
 
+import csv
+import json
 import os
 import pathlib
 import subprocess
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("PLETHRON", SOURCE / "build" / "plethron")).resolve()
@@ -18,6 +21,15 @@ TUTORIAL = [
 DIGITS = [
     EXAMPLES / "digits.csv", "--target", "digit", "--loss", "log", "--lr", "0.5", "--epochs", "300", "--standardize",
 ]  # fmt: skip
+
+
+def load_model(path):
+    """The tensors and the metadata of a model file; names in the metadata are lists."""
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        for key in ["features", "targets", "classes", "losses", "states", "optimizers", "schedules", "entities"]:
+            metadata[key] = json.loads(metadata[key])
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata
 
 
 class Program:
@@ -54,6 +66,15 @@ class Program:
         else:
             path.write_text(content)
         return path
+
+    def model(self, name):
+        """The tensors and the metadata of a model file."""
+        return load_model(self.folder / name)
+
+    def table(self, name):
+        """The rows of a CSV file, each a dict."""
+        with open(self.folder / name, newline="") as file:
+            return list(csv.DictReader(file))
 
     def predict(self, model, data, *options):
         """The header line and the numbers [n_rows, n_units] that `predict` prints."""
