@@ -90,6 +90,66 @@ def test_file_without_permission(program):
     assert "secret.csv" in train_fails(program, data)
 
 
+# ---- What a bank needs of its columns -------------------------------------------------------------------------------
+
+BANK = "x,y,w,f,kind\n1,0,1,0,a\n2,1,1,1,b\n3,0,1,0,c\n4,1,1,1,a\n5,0,1,0,b\n6,1,1,1,c\n"
+BAD_BANKS = {
+    "a negative weight": (("2,1,1,1", "2,1,-1,1"), ["--weights", "w"], "row 2 has the weight -1 in column 'w': 0 or more"),
+    "a weight that is text": (("2,1,1,1", "2,1,much,1"), ["--weights", "w"], "line 3: column 'w' holds 'much'"),
+    "a weight that is infinite": (("2,1,1,1", "2,1,1e999,1"), ["--weights", "w"], "line 3"),
+    "no such weights": (None, ["--weights", "z"], "no column 'z'"),
+    "a fold of 255": (
+        ("2,1,1,1", "2,1,1,255"), ["--folds-column", "f"],
+        "row 2 has the fold 255 in column 'f': a whole number from 0 to 254",
+    ),
+    "a negative fold": (("2,1,1,1", "2,1,1,-1"), ["--folds-column", "f"], "row 2 has the fold -1"),
+    "half a fold": (("2,1,1,1", "2,1,1,0.5"), ["--folds-column", "f"], "row 2 has the fold 0.5"),
+    "a fold without rows": (("2,1,1,1", "2,1,1,3"), ["--folds-column", "f"], "the fold 3, but no row of fold 2"),
+    "no such class": (None, ["--class", "2"], "none of the classes of --class ('2'): its classes are '0', '1'"),
+    "one class of two that are not there": (None, ["--class", "1,2"], "no target has a class '2'"),
+    "more folds than rows": (
+        None, ["--folds", "7", "--patience", "5"],
+        "n_folds is 7: 2 to 255 is allowed, and no more than the 6 samples",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["train", "sweep"])
+@pytest.mark.parametrize("case", BAD_BANKS)
+def test_bad_bank(program, verb, case):
+    change, options, said = BAD_BANKS[case]
+    data = program.write("t.csv", BANK.replace(*change) if change else BANK)
+    program.write("old.safetensors", b"the old content")
+    line = program.fails(verb, data, "--target", "y", "--features", "x", *options, "-o", "old.safetensors")
+    assert said in line
+    assert (program.folder / "old.safetensors").read_bytes() == b"the old content"
+    assert sorted(os.listdir(program.folder)) == ["old.safetensors", "t.csv"]
+
+
+def test_one_fold_is_none(program):
+    data = program.write("t.csv", "x,y,f\n1,0,0\n2,1,0\n3,0,0\n4,1,0\n")
+    options = ["--target", "y", "--folds-column", "f"]
+    assert "column 'f' holds one fold: two or more are needed" in program.fails("sweep", data, *options)
+
+
+def test_a_fold_to_hold_out_that_no_row_has(program):
+    data = program.write("t.csv", BANK)
+    line = train_fails(program, data, "--features", "x", "--folds-column", "f", "--hold-out", "2")
+    assert "--hold-out 2 is none of the folds 0 to 1 of 'f'" in line
+
+
+def test_every_target_has_a_class(program):
+    data = program.write("t.csv", BANK)
+    line = train_fails(program, data, "--class", "1", "--features", "x", target="y,kind")
+    assert "target 'kind' has none of the classes of --class ('1'): its classes are 'a', 'b', 'c'" in line
+
+
+def test_too_many_classes(program):
+    table = np.column_stack([np.zeros(65537), np.arange(65537)]).astype(np.float32)
+    line = train_fails(program, program.write("t.npy", npy(table)), target="1")
+    assert "t.npy" in line and "65,535" in line.replace("65535", "65,535")
+
+
 def npy(array):
     buffer = io.BytesIO()
     np.save(buffer, array)

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import EXAMPLES, TUTORIAL
 
-VERBS = ["devices", "train", "predict", "inspect"]
+VERBS = ["devices", "train", "sweep", "predict", "inspect"]
 
 
 def test_version(program):
@@ -29,13 +29,23 @@ def test_help_of_a_verb(program, verb):
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
-def test_help_names_every_option_of_train(program):
-    text = program.run("train", "--help").stdout
-    for option in [
-        "target", "features", "loss", "reduction", "epochs", "lr", "l2", "init", "seed", "standardize", "device",
-        "strategy", "history", "history-every", "quiet", "verbose", "output",
-    ]:  # fmt: skip
-        assert f" --{option} " in text
+BOTH = [
+    "target", "features", "class", "weights", "standardize", "loss", "lr", "l2", "l1", "optimizer", "epochs",
+    "reduction", "momentum", "beta2", "epsilon", "schedule", "decay", "tolerance", "patience", "check-every", "batch",
+    "class-weight", "auc", "seed", "folds", "folds-column", "device", "strategy", "quiet", "verbose", "dry-run",
+    "output",
+]  # fmt: skip
+OPTIONS = {
+    "train": [*BOTH, "entity", "init", "hold-out", "history", "history-every"],
+    "sweep": [*BOTH, "bootstrap", "level", "top", "table", "intervals"],
+}
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_help_names_every_option(program, verb):
+    text = program.run(verb, "--help").stdout
+    for option in OPTIONS[verb]:
+        assert f" --{option} " in text, option
 
 
 USAGE_ERRORS = [
@@ -66,6 +76,34 @@ USAGE_ERRORS = [
     (["train", "x.csv", "--target", "y", "-o", "m", "--reduction", "max"], "mean, sum"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--strategy", "fast"], "staged, host"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--init", "ones"], "zeros, uniform, normal"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--hold-out", "10"], "folds 0 to 9"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--folds", "3", "--hold-out", "3"], "folds 0 to 2"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--hold-out", "255"], "from 0 to 254"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--folds", "3", "--folds-column", "f"], "--folds-column"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--batch", "32", "--tolerance", "0.1"], "--batch"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--class-weight", "balanced", "--class-weight", "1,2"], "twice"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--weights", "y"], "'y' is named in --target and in --weights"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--features", "a", "--weights", "a"], "'a'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--folds-column", "y"], "'y'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--folds-column", "w", "--weights", "w"], "'w'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "y"], "'y'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--features", "e", "--entity", "e"], "'e'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--folds-column", "e", "--entity", "e"], "'e'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "e", "--auc"], "--auc"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "e", "--batch", "16"], "--batch"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--history", "x.csv"], "'x.csv'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--table", "t"], "'--table'"),
+    (["sweep"], "DATA"),
+    (["sweep", "x.csv"], "--target"),
+    (["sweep", "x.csv", "--target", "y", "--table", "x.csv"], "'x.csv'"),
+    (["sweep", "x.csv", "--target", "y", "--table", "t", "-o", "t"], "'t'"),
+    (["sweep", "x.csv", "--target", "y", "--bootstrap", "5", "--intervals", "t", "--table", "t"], "'t'"),
+    (["sweep", "x.csv", "--target", "y", "--intervals", "t"], "--bootstrap"),
+    (["sweep", "x.csv", "--target", "y", "--bootstrap", "1"], "from 2 to 1048576"),
+    (["sweep", "x.csv", "--target", "y", "--bootstrap", "5", "--level", "100"], "from 1 to 99"),
+    (["sweep", "x.csv", "--target", "y", "--top", "0"], "from 1 to"),
+    (["sweep", "x.csv", "--target", "y", "--hold-out", "0"], "'--hold-out'"),
+    (["sweep", "x.csv", "--target", "y", "--entity", "e"], "'--entity'"),
     (["train", "--bogus"], "'--bogus'"),
     (["train", "-z"], "'-z'"),
     (["train", "x.csv", "--lr"], "'--lr' needs a value"),
@@ -74,6 +112,53 @@ USAGE_ERRORS = [
     (["predict", "m", "x", "-o", "m"], "MODEL"),
     (["inspect"], "MODEL"),
 ]
+
+
+# An option of both verbs, a value that is refused, and what the error says is allowed.
+BAD_VALUES = [
+    ("--lr", "-0.1", "> 0"),
+    ("--lr", "inf", "> 0"),
+    ("--l1", "-0.1", ">= 0"),
+    ("--l1", "nan", ">= 0"),
+    ("--loss", "log,hinge", "'hinge' is none of log, mse, tutorial"),
+    ("--loss", "log,log", "log twice"),
+    ("--optimizer", "sgd", "gd, momentum, nesterov, adam"),
+    ("--optimizer", "adam,adam", "adam twice"),
+    ("--optimizer", "", "gd, momentum, nesterov, adam"),
+    ("--momentum", "1", "from 0 to 0.99999994"),
+    ("--momentum", "-0.1", "from 0 to 0.99999994"),
+    ("--beta2", "1", "from 0 to 0.99999994"),
+    ("--epsilon", "0", "from 1e-30 to 1"),
+    ("--schedule", "step", "constant, inverse, cosine"),
+    ("--decay", "4.1", "from 0 to 4"),
+    ("--tolerance", "-1", "from 0 to 1e+30"),
+    ("--tolerance", "nan", "from 0 to 1e+30"),
+    ("--patience", "-1", "from 0 to 2147483647"),
+    ("--patience", "2.5", "whole number"),
+    ("--check-every", "0", "from 1 to 2147483647"),
+    ("--batch", "0", "from 16"),
+    ("--batch", "24", "multiple of 16"),
+    ("--class", "a,,b", "empty name"),
+    ("--class-weight", "2", "balanced nor two numbers"),
+    ("--class-weight", "1,2,3", "balanced nor two numbers"),
+    ("--class-weight", "1,-2", ">= 0"),
+    ("--class-weight", "heavy", ">= 0"),
+    ("--folds", "1", "from 2 to 255"),
+    ("--folds", "256", "from 2 to 255"),
+    ("--seed", "9007199254740992", "from 0 to 9007199254740991"),
+]
+
+
+@pytest.mark.parametrize("verb", ["train", "sweep"])
+@pytest.mark.parametrize("option, value, allowed", BAD_VALUES)
+def test_bad_values(program, verb, option, value, allowed):
+    done = program.run(verb, "x.csv", "--target", "y", option, value, "-o", "m", code=2)
+    assert done.stdout == "" and list(program.folder.iterdir()) == []
+    message, hint = done.stderr.splitlines()
+    assert message.startswith(f"plethron {verb}: {option} ")
+    assert allowed in message
+    assert value.split(",")[-1] in message
+    assert hint == f"try 'plethron {verb} --help'"
 
 
 @pytest.mark.parametrize("arguments, named", USAGE_ERRORS, ids=lambda value: " ".join(value)[-40:] or "none")

@@ -17,6 +17,7 @@ ACCEPTANCE = [
     DIGITS, "--target", "digit", "--standardize", "--loss", "log", "--lr", "0.03,0.1,0.3,1",
     "--l2", "0,0.0001,0.001,0.01,0.1", "--folds", "5", "--epochs", "300", "--seed", "7",
 ]  # fmt: skip
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 SMALL = [DIGITS, "--target", "digit", "--standardize", "--epochs", "30", "--folds", "3"]
 
 
@@ -199,7 +200,7 @@ def test_early_stopping_chooses_the_epochs_of_the_refit(program):
 
 
 def test_intervals(program):
-    options = [DIGITS, "--target", "digit", "--class", "3", "--standardize", "--l2", "0.01", "--epochs", "40", "--folds", "2"]  # fmt: skip
+    options = [*SMALL, "--class", "3", "--l2", "0.01", "--folds", "2"]
     bootstrap = ["--bootstrap", "60", "--intervals", "i.csv", "-o", "best.safetensors"]
     text = program.run("sweep", *options, *bootstrap).stdout
     rows = program.table("i.csv")
@@ -283,7 +284,7 @@ def test_outputs_that_cannot_be_written(program, option):
 def test_interrupt(program, device):
     options = [*SMALL, "--lr", "0.1,0.2", "--epochs", "2147483647", "--device", device, "-v"]
     command = program.command("sweep", *options, "--table", "s.csv", "-o", "m.safetensors")
-    with subprocess.Popen(command, cwd=program.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, **PIPES, cwd=program.folder) as run:
         assert "training 60 units" in run.stderr.readline()
         time.sleep(1)
         run.send_signal(signal.SIGINT)
@@ -299,7 +300,7 @@ def test_interrupt(program, device):
 def test_interrupt_of_the_replicates(program):
     options = [*SMALL, "--class", "3", "--bootstrap", "4000", "--epochs", "4000", "--batch", "16", "-v"]
     command = program.command("sweep", *options, "-o", "m.safetensors", "--intervals", "i.csv")
-    with subprocess.Popen(command, cwd=program.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, **PIPES, cwd=program.folder) as run:
         for line in run.stderr:
             if "bootstrap replicates" in line:
                 break
