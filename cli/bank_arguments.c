@@ -12,7 +12,7 @@ static const char *const strategy_names[] = {"staged", host, NULL};
 static const char *const planning_names[] = {
     [PLETHRON_PLANNING_ESTIMATE] = "estimate", [PLETHRON_PLANNING_MEASURE] = "measure", NULL};
 
-enum { DEFAULT_EPOCHS = 1000 };
+enum { DEFAULT_EPOCHS = 1000, MAX_FOLDS = 255 };
 
 bank_arguments bank_arguments_default(void) {
     return (bank_arguments){
@@ -62,6 +62,7 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
     case 'v': a->verbose = true; return true;
     case BANK_OPTION_CLASS: return option_names(verb, "--class", text, &a->classes);
     case BANK_OPTION_WEIGHTS: a->weights = text; return true;
+    case BANK_OPTION_FOLDS: return option_whole(verb, "--folds", text, 2, MAX_FOLDS, &a->folds);
     case BANK_OPTION_FOLDS_COLUMN: a->folds_column = text; return true;
     case BANK_OPTION_STANDARDIZE: a->standardize = true; return true;
     case BANK_OPTION_LOSS: return option_choices(verb, "--loss", text, loss_names, &a->losses);
@@ -87,28 +88,45 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
     }
 }
 
-static bool names_share(const char *verb, const name_list *list, const char *option, const char *name,
-                        const char *other) {
-    for (size_t i = 0; name && i < list->count; i++)
-        if (strcmp(list->names[i], name) == 0) {
-            usage_error(verb, "'%s' is named in %s and in %s", name, option, other);
-            return true;
-        }
+/* A column that an option names. */
+typedef struct named_column {
+    const char *option;
+    const char *name; /* NULL: the option was not given */
+} named_column;
+
+static bool column_clashes(const char *verb, const named_column *column, const char *option, const char *name) {
+    if (!column->name || !name || strcmp(column->name, name) != 0) return false;
+    usage_error(verb, "'%s' is named in %s and in %s", name, option, column->option);
+    return true;
+}
+
+static bool column_is_listed(const char *verb, const named_column *column, const char *option, const name_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        if (column_clashes(verb, column, option, list->names[i])) return true;
     return false;
 }
 
+/* A column serves one purpose. */
 static bool columns_clash(const char *verb, const bank_arguments *a) {
-    for (size_t t = 0; t < a->targets.count; t++)
-        if (names_share(verb, &a->features, "--features", a->targets.names[t], "--target")) return true;
-    return names_share(verb, &a->features, "--features", a->weights, "--weights") ||
-           names_share(verb, &a->targets, "--target", a->weights, "--weights") ||
-           names_share(verb, &a->features, "--features", a->folds_column, "--folds-column") ||
-           names_share(verb, &a->targets, "--target", a->folds_column, "--folds-column");
+    const named_column columns[] = {
+        {"--weights", a->weights}, {"--folds-column", a->folds_column}, {"--entity", a->entity}};
+    for (size_t t = 0; t < a->targets.count; t++) {
+        const named_column target = {"--target", a->targets.names[t]};
+        if (column_is_listed(verb, &target, "--features", &a->features)) return true;
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        if (column_is_listed(verb, &columns[i], "--features", &a->features)) return true;
+        if (column_is_listed(verb, &columns[i], "--target", &a->targets)) return true;
+        for (size_t j = 0; j < i; j++)
+            if (column_clashes(verb, &columns[i], columns[j].option, columns[j].name)) return true;
+    }
+    return false;
 }
 
 int bank_arguments_check(const char *verb, bank_arguments *a) {
     if (!a->targets.count) return usage_error(verb, "--target is missing: the column to learn");
     if (columns_clash(verb, a)) return CLI_USAGE;
+    if (a->folds && a->folds_column) return usage_error(verb, "--folds does not go with --folds-column");
     if (a->balanced && a->class_weights.count)
         return usage_error(verb, "--class-weight is given twice: balanced, and two numbers");
     if (a->batch % 16 != 0) return usage_error(verb, "--batch %lld is no multiple of 16", (long long)a->batch);

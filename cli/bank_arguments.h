@@ -15,6 +15,7 @@ typedef struct bank_arguments {
     name_list classes;        /* labels to learn; empty: all */
     const char *weights;      /* a column's name, or NULL */
     const char *folds_column; /* likewise */
+    const char *entity;       /* likewise; of train only */
     choice_list losses;
     choice_list optimizers;
     number_list learning_rates;
@@ -30,6 +31,7 @@ typedef struct bank_arguments {
     int64_t epochs;
     int64_t seed;
     int64_t patience;
+    int64_t folds;       /* how many to deal; 0: the verb's default, or a column gives them */
     int64_t check_every; /* 0: the library's default */
     int64_t batch;       /* 0: all rows at once */
     bool auc;
@@ -58,6 +60,7 @@ enum {
     BANK_OPTION_CLASS,
     BANK_OPTION_CLASS_WEIGHT,
     BANK_OPTION_WEIGHTS,
+    BANK_OPTION_FOLDS,
     BANK_OPTION_FOLDS_COLUMN,
     BANK_OPTION_AUC,
     BANK_OPTION_INIT,
@@ -87,6 +90,7 @@ enum {
         {"batch", required_argument, NULL, BANK_OPTION_BATCH}, {"class", required_argument, NULL, BANK_OPTION_CLASS}, \
         {"class-weight", required_argument, NULL, BANK_OPTION_CLASS_WEIGHT},                                          \
         {"weights", required_argument, NULL, BANK_OPTION_WEIGHTS},                                                    \
+        {"folds", required_argument, NULL, BANK_OPTION_FOLDS},                                                        \
         {"folds-column", required_argument, NULL, BANK_OPTION_FOLDS_COLUMN},                                          \
         {"auc", no_argument, NULL, BANK_OPTION_AUC}, {"seed", required_argument, NULL, BANK_OPTION_SEED},             \
         {"standardize", no_argument, NULL, BANK_OPTION_STANDARDIZE}, {"device", required_argument, NULL, 'd'},        \

@@ -62,16 +62,19 @@ static const char *feature_name(const plethron_bank *bank, size_t k) {
     return k == plethron_bank_n_features(bank) ? "(bias)" : plethron_bank_feature_name(bank, k);
 }
 
-static void write_line(FILE *stream, const plethron_bank *whole, size_t j, size_t k, const interval *found) {
-    char target[NAME_SHOWN], class[NAME_SHOWN];
-    const plethron_unit unit = unit_get(whole, j);
-    csv_field(stream, unit_target_text(whole, &unit, target));
+static void write_number(FILE *stream, double value) {
     putc(',', stream);
-    csv_field(stream, unit_class_text(whole, &unit, class));
+    if (!isnan(value)) fprintf(stream, "%.9g", value);
+}
+
+static void write_line(FILE *stream, const plethron_bank *whole, size_t j, size_t k, const interval *found) {
+    const plethron_unit unit = unit_get(whole, j);
+    unit_write_names(stream, whole, &unit);
     putc(',', stream);
     csv_field(stream, feature_name(whole, k));
-    fprintf(stream, ",%.9g,%.9g,%.9g,%.9g,%.9g\n", (double)weight_of(whole, j, k), found->mean, found->deviation,
-            found->low, found->high);
+    const double numbers[] = {(double)weight_of(whole, j, k), found->mean, found->deviation, found->low, found->high};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) write_number(stream, numbers[i]);
+    putc('\n', stream);
 }
 
 static void print_line(const plethron_bank *whole, size_t j, size_t k, const interval *found) {

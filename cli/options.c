@@ -73,7 +73,7 @@ bool option_number(const char *verb, const char *option, const char *text, doubl
     char *end = NULL;
     const float value = strtof(text, &end);
     if (end == text || *end || !((double)value >= min && (double)value <= max)) {
-        usage_error(verb, "%s '%s' is not a number from %g to %g", option, text, min, max);
+        usage_error(verb, "%s '%s' is not a number from %g to %.8g", option, text, min, max);
         return false;
     }
     *out = value;

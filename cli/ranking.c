@@ -65,8 +65,11 @@ out:
     return status;
 }
 
-/* The class code that a combination's units tell: p[l * n_combinations] is that of the target's l-th class. */
+/* The class code that a combination's units tell: p[l * n_combinations] is that of the target's l-th class. NaN when
+ * one of them tells nothing. */
 static float told_class(const target_column *target, const float *p, size_t n_combinations) {
+    for (size_t l = 0; l < target->n_learned; l++)
+        if (isnan(p[l * n_combinations])) return NAN;
     if (target->n_learned == 1) {
         const bool is_it = p[0] >= 0.5f;
         if (!target->classes) return is_it;
@@ -81,6 +84,7 @@ static float told_class(const target_column *target, const float *p, size_t n_co
 /* What a unit's answer is compared with: of probabilities the side of one half; of several classes of which only one is
  * learnt, whether it is that one. */
 static bool is_hit(const target_column *target, float told, float wanted) {
+    if (isnan(told)) return false;
     if (!target->classes) return told == (float)(wanted >= 0.5f);
     if (target->n_learned == 1 && plethron_classes_count(target->classes) > 2)
         return (told == (float)target->learned[0]) == (wanted == (float)target->learned[0]);
@@ -134,6 +138,14 @@ out:
 
 /* ---- The ranking ------------------------------------------------------------------------------------------------- */
 
+/* Epochs until the lowest held-out loss where that was watched, else all that were run. A unit that stopped early was
+ * looked at every check_every epochs, the first time `patience` or more after its lowest loss. */
+static double epochs_to_best(const plethron_bank *bank, const plethron_unit *unit) {
+    const int64_t every = plethron_bank_check_every(bank);
+    if (unit->state != PLETHRON_UNIT_EARLY_STOPPED) return (double)unit->epochs_done;
+    return (double)(unit->epochs_done - (unit->patience + every - 1) / every * every);
+}
+
 /* The means over a combination's units that have the measure. */
 static void average_units(const unit_grid *grid, const plethron_bank *bank, size_t n_combinations, size_t n_folds,
                           ranked *entry) {
@@ -142,9 +154,8 @@ static void average_units(const unit_grid *grid, const plethron_bank *bank, size
     for (size_t j = 0; j < grid->count; j++) {
         if (j / n_folds % n_combinations != entry->combination) continue;
         const plethron_unit unit = unit_get(bank, j);
-        const bool stopped_early = unit.state == PLETHRON_UNIT_EARLY_STOPPED;
         loss += (double)unit.held_out_loss;
-        epochs += (double)(unit.epochs_done - (stopped_early ? unit.patience : 0));
+        epochs += epochs_to_best(bank, &unit);
         n++;
         if (isnan(unit.held_out_auc)) continue;
         auc += (double)unit.held_out_auc;
@@ -207,12 +218,12 @@ out:
 
 void ranking_print(const ranking *self, const combination_list *combinations, size_t top, bool with_auc) {
     char rate[NUMBER_TEXT], l2[NUMBER_TEXT], l1[NUMBER_TEXT];
-    printf("\n%5s  %-8s  %-9s  %8s  %8s  %8s  %8s  %9s  %11s%s  %8s\n", "rank", "loss", "optimizer", "lr", "l2", "l1",
-           "accuracy", "deviation", "held-out", with_auc ? "       auc" : "", "epochs");
+    printf("\n%5s  %-8s  %-9s  %8s  %8s  %8s  %8s  %9s  %13s%s  %8s\n", "rank", "loss", "optimizer", "lr", "l2", "l1",
+           "accuracy", "deviation", "held-out loss", with_auc ? "       auc" : "", "epochs");
     for (size_t i = 0; i < self->count && i < top; i++) {
         const ranked *entry = &self->entries[i];
         const combination *c = &combinations->values[entry->combination];
-        printf("%5zu  %-8s  %-9s  %8s  %8s  %8s  %8.4f  %9.4f  %11.6g", i + 1, loss_names[c->loss],
+        printf("%5zu  %-8s  %-9s  %8s  %8s  %8s  %8.4f  %9.4f  %13.6g", i + 1, loss_names[c->loss],
                optimizer_names[c->optimizer], number_text(c->learning_rate, rate), number_text(c->l2, l2),
                number_text(c->l1, l1), entry->accuracy, entry->deviation, entry->loss);
         if (with_auc) printf("  %8.4f", entry->auc);
@@ -228,24 +239,12 @@ static void write_number(FILE *stream, float value) {
     fprintf(stream, ",%s", isnan(value) ? "" : number_text(value, text));
 }
 
-static void write_name(FILE *stream, const char *name, int64_t number) {
-    putc(',', stream);
-    if (name)
-        csv_field(stream, name);
-    else if (number >= 0)
-        fprintf(stream, "%" PRId64, number);
-}
-
 static void write_unit(FILE *stream, const unit_grid *grid, const plethron_bank *bank, size_t j) {
     const plethron_unit unit = unit_get(bank, j);
     const float numbers[] = {unit.final_loss,    unit.accuracy,          unit.auc,
                              unit.held_out_loss, unit.held_out_accuracy, unit.held_out_auc};
-    const char *label = unit.positive_class < 0
-                            ? NULL
-                            : plethron_bank_class_label(bank, (size_t)unit.target, (size_t)unit.positive_class);
-    fprintf(stream, "%zu", j);
-    write_name(stream, plethron_bank_target_name(bank, (size_t)unit.target), unit.target);
-    write_name(stream, label, unit.positive_class);
+    fprintf(stream, "%zu,", j);
+    unit_write_names(stream, bank, &unit);
     fprintf(stream, ",%s,%s", loss_names[unit.loss], optimizer_names[unit.optimizer]);
     write_number(stream, unit.learning_rate);
     write_number(stream, unit.l2);

@@ -103,6 +103,22 @@ const char *unit_class_text(const plethron_bank *bank, const plethron_unit *unit
     return text;
 }
 
+static void write_name(FILE *stream, const char *name, int64_t number) {
+    if (name)
+        csv_field(stream, name);
+    else if (number >= 0)
+        fprintf(stream, "%" PRId64, number);
+}
+
+void unit_write_names(FILE *stream, const plethron_bank *bank, const plethron_unit *unit) {
+    const int64_t class_code = unit->positive_class;
+    write_name(stream, plethron_bank_target_name(bank, (size_t)unit->target), unit->target);
+    putc(',', stream);
+    write_name(stream,
+               class_code < 0 ? NULL : plethron_bank_class_label(bank, (size_t)unit->target, (size_t)class_code),
+               class_code);
+}
+
 static int wider(int width, const char *text) {
     int length = (int)strlen(text);
     return length > width ? length : width;
@@ -119,31 +135,76 @@ static bool any_number(const plethron_bank *bank, const size_t *listed, size_t n
     return false;
 }
 
+/* A column of the table that is left out where it would tell nothing. */
+typedef struct unit_columns {
+    int entity_width, target_width, class_width; /* 0: without */
+    bool loss_name, optimizer, l1, auc, held_out;
+} unit_columns;
+
+static const char *entity_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]) {
+    const char *label = unit->entity < 0 ? NULL : plethron_bank_entity_label(bank, (size_t)unit->entity);
+    return label ? name_show(label, text) : "-";
+}
+
+static unit_columns choose_columns(const plethron_bank *bank, const size_t *listed, size_t n_listed) {
+    char text[NAME_SHOWN];
+    unit_columns columns = {.target_width = (int)strlen("target"), .class_width = (int)strlen("class")};
+    if (plethron_bank_n_entities(bank)) columns.entity_width = (int)strlen("entity");
+    for (size_t i = 0; i < n_listed; i++) {
+        const plethron_unit unit = unit_get(bank, listed ? listed[i] : i);
+        if (columns.entity_width) columns.entity_width = wider(columns.entity_width, entity_text(bank, &unit, text));
+        columns.target_width = wider(columns.target_width, unit_target_text(bank, &unit, text));
+        columns.class_width = wider(columns.class_width, unit_class_text(bank, &unit, text));
+    }
+    for (size_t j = 0; j < plethron_bank_n_units(bank); j++) {
+        const plethron_unit unit = unit_get(bank, j);
+        columns.loss_name = columns.loss_name || unit.loss != unit_get(bank, 0).loss;
+        columns.optimizer = columns.optimizer || unit.optimizer != PLETHRON_OPTIMIZER_GD;
+        columns.l1 = columns.l1 || unit.l1 > 0.0f;
+    }
+    columns.auc = any_number(bank, listed, n_listed, offsetof(plethron_unit, auc));
+    columns.held_out = any_number(bank, listed, n_listed, offsetof(plethron_unit, held_out_accuracy));
+    return columns;
+}
+
+static void print_units_head(const unit_columns *columns) {
+    printf("\n%6s", "unit");
+    if (columns->entity_width) printf("  %-*s", columns->entity_width, "entity");
+    printf("  %-*s  %-*s", columns->target_width, "target", columns->class_width, "class");
+    if (columns->loss_name) printf("  %-9s", "loss name");
+    if (columns->optimizer) printf("  %-9s", "optimizer");
+    printf("  %8s  %8s", "lr", "l2");
+    if (columns->l1) printf("  %8s", "l1");
+    printf("  %9s  %-13s  %11s  %12s  %8s", "epochs", "state", "loss", "error sum", "accuracy");
+    if (columns->auc) printf("  %8s", "auc");
+    if (columns->held_out) printf("  %8s", "held out");
+    printf("  %12s\n", "bias");
+}
+
+static void print_unit(const plethron_bank *bank, size_t j, const unit_columns *columns) {
+    char text[NAME_SHOWN], number[NUMBER_TEXT];
+    const plethron_unit unit = unit_get(bank, j);
+    printf("%6zu", j);
+    if (columns->entity_width) printf("  %-*s", columns->entity_width, entity_text(bank, &unit, text));
+    printf("  %-*s", columns->target_width, unit_target_text(bank, &unit, text));
+    printf("  %-*s", columns->class_width, unit_class_text(bank, &unit, text));
+    if (columns->loss_name) printf("  %-9s", loss_names[unit.loss]);
+    if (columns->optimizer) printf("  %-9s", optimizer_names[unit.optimizer]);
+    printf("  %8s", number_text(unit.learning_rate, number));
+    printf("  %8s", number_text(unit.l2, number));
+    if (columns->l1) printf("  %8s", number_text(unit.l1, number));
+    printf("  %9" PRId64 "  %-13s  %11.6g  %12.6g  %8.4f", unit.epochs_done, state_names[unit.state],
+           (double)unit.final_loss, (double)unit.error_sum, (double)unit.accuracy);
+    if (columns->auc) printf("  %8.4f", (double)unit.auc);
+    if (columns->held_out) printf("  %8.4f", (double)unit.held_out_accuracy);
+    printf("  %12.6g\n", (double)plethron_bank_biases(bank)[j]);
+}
+
 /* Prints the units listed, or the first n_listed ones where `listed` is NULL. */
 static void print_units(const plethron_bank *bank, const size_t *listed, size_t n_listed) {
-    char target[NAME_SHOWN], label[NAME_SHOWN], learning_rate[NUMBER_TEXT], l2[NUMBER_TEXT];
-    int target_width = (int)strlen("target"), class_width = (int)strlen("class");
-    for (size_t i = 0; i < n_listed; i++) {
-        plethron_unit unit = unit_get(bank, listed ? listed[i] : i);
-        target_width = wider(target_width, unit_target_text(bank, &unit, target));
-        class_width = wider(class_width, unit_class_text(bank, &unit, label));
-    }
-    const bool has_auc = any_number(bank, listed, n_listed, offsetof(plethron_unit, auc));
-    const bool has_held_out = any_number(bank, listed, n_listed, offsetof(plethron_unit, held_out_accuracy));
-    printf("\n%6s  %-*s  %-*s  %8s  %8s  %9s  %-13s  %11s  %12s  %8s%s%s  %12s\n", "unit", target_width, "target",
-           class_width, "class", "lr", "l2", "epochs", "state", "loss", "error sum", "accuracy",
-           has_auc ? "       auc" : "", has_held_out ? "  held out" : "", "bias");
-    for (size_t i = 0; i < n_listed; i++) {
-        size_t j = listed ? listed[i] : i;
-        plethron_unit unit = unit_get(bank, j);
-        printf("%6zu  %-*s  %-*s  %8s  %8s  %9" PRId64 "  %-13s  %11.6g  %12.6g  %8.4f", j, target_width,
-               unit_target_text(bank, &unit, target), class_width, unit_class_text(bank, &unit, label),
-               number_text(unit.learning_rate, learning_rate), number_text(unit.l2, l2), unit.epochs_done,
-               state_names[unit.state], (double)unit.final_loss, (double)unit.error_sum, (double)unit.accuracy);
-        if (has_auc) printf("  %8.4f", (double)unit.auc);
-        if (has_held_out) printf("  %8.4f", (double)unit.held_out_accuracy);
-        printf("  %12.6g\n", (double)plethron_bank_biases(bank)[j]);
-    }
+    const unit_columns columns = choose_columns(bank, listed, n_listed);
+    print_units_head(&columns);
+    for (size_t i = 0; i < n_listed; i++) print_unit(bank, listed ? listed[i] : i, &columns);
 }
 
 void report_units(const plethron_bank *bank) {

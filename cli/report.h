@@ -21,6 +21,9 @@ plethron_unit unit_get(const plethron_bank *bank, size_t j);
 const char *unit_target_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]);
 const char *unit_class_text(const plethron_bank *bank, const plethron_unit *unit, char text[NAME_SHOWN]);
 
+/* Writes both as two CSV fields: whole, numbers where there are no names, and an empty class for none. */
+void unit_write_names(FILE *stream, const plethron_bank *bank, const plethron_unit *unit);
+
 /* Prints which losses occur in the bank, and its reduction. */
 void report_losses(const plethron_bank *bank);
 

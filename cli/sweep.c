@@ -50,26 +50,64 @@ static plethron_status make_bank(const sweep_arguments *a, sweep_job *job, pleth
         .patience = {&a->bank.patience, 1},
     };
     TRY(unit_grid_bank(&job->grid, &a->bank, job->data.n_features, &more, &job->bank, err));
-    TRY(training_data_name(&job->data, NULL, job->bank, err));
+    TRY(training_data_name(&job->data, &a->bank, job->bank, err));
 out:
     return status;
 }
 
-/* The best combination for all rows: one unit a class, or n_replicates bootstrap replicates each. */
+/* The best combination for all rows: one unit a class, or n_replicates bootstrap replicates each. Before there is a
+ * ranking, the first combination stands for it. */
 static plethron_status make_best(const sweep_arguments *a, const sweep_job *job, size_t n_replicates,
                                  plethron_bank **out, plethron_error *err) {
     plethron_status status;
     unit_grid grid = {0};
-    const ranked *first = &job->ranking.entries[0];
-    const combination_list best = {&job->combinations.values[first->combination], 1};
+    const ranked *first = job->ranking.entries;
+    const combination_list best = {&job->combinations.values[first ? first->combination : 0], 1};
     const int64_t bootstrap = n_replicates > 0;
-    const int64_t epochs = a->bank.patience > 0 ? (int64_t)lround(first->epochs) : a->bank.epochs;
+    const int64_t epochs = first && a->bank.patience > 0 ? (int64_t)lround(first->epochs) : a->bank.epochs;
     TRY(unit_grid_make(&job->data.targets, &best, 0, bootstrap ? n_replicates : 1, &grid, err));
     const plethron_bank_options more = {.bootstrap = {&bootstrap, 1}, .epochs = {&epochs, 1}};
     TRY(unit_grid_bank(&grid, &a->bank, job->data.n_features, &more, out, err));
-    TRY(training_data_name(&job->data, NULL, *out, err));
+    TRY(training_data_name(&job->data, &a->bank, *out, err));
 out:
     unit_grid_release(&grid);
+    return status;
+}
+
+/* ---- Planning ---------------------------------------------------------------------------------------------------- */
+
+static plethron_train_options plan_options(const sweep_arguments *a) {
+    return (plethron_train_options){
+        .struct_size = sizeof(plethron_train_options), .strategy = a->bank.strategy, .auc = a->bank.auc};
+}
+
+/* Says what the comparison and the replicates would take. */
+static plethron_status plan_only(const sweep_arguments *a, const sweep_job *job, const plethron_bank *replicates,
+                                 plethron_error *err) {
+    plethron_status status;
+    const plethron_train_options options = plan_options(a);
+    TRY(report_plan(job->data.dataset, job->bank, &options, err));
+    if (!replicates) goto out;
+    puts("\nthen, of the best combination, the bootstrap replicates");
+    TRY(report_plan(job->data.dataset, replicates, &options, err));
+out:
+    return status;
+}
+
+/* Refuses, before anything is trained, a comparison or replicates that cannot be; with --dry-run says what they take.
+ */
+static plethron_status plan(const sweep_arguments *a, const sweep_job *job, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const plethron_train_options options = plan_options(a);
+    plethron_plan found = {.struct_size = sizeof found};
+    plethron_bank *replicates = NULL;
+    if (a->bootstrap) TRY(make_best(a, job, (size_t)a->bootstrap, &replicates, err));
+    if (a->dry_run)
+        status = plan_only(a, job, replicates, err);
+    else if (replicates)
+        status = plethron_train_plan(job->data.dataset, replicates, &options, &found, err);
+out:
+    plethron_bank_close(replicates);
     return status;
 }
 
@@ -137,6 +175,18 @@ static void print_head(const sweep_job *job) {
     report_line("seconds", "%.3f", job->seconds);
 }
 
+static void say_interrupted(const sweep_arguments *a, const sweep_job *job) {
+    if (!job->best)
+        say("interrupted: the ranking is of what was reached%s%s; nothing was trained on all rows",
+            a->table ? ", written to " : "", a->table ? a->table : "");
+    else if (!job->replicates)
+        say("interrupted: the best combination was not trained on all rows to its end%s%s",
+            a->model ? ", and not written to " : "", a->model ? a->model : "");
+    else
+        say("interrupted: there are no intervals, as not all bootstrap replicates were trained%s%s",
+            a->model ? "; the best combination is in " : "", a->model ? a->model : "");
+}
+
 static void print_best(const sweep_arguments *a, const sweep_job *job) {
     char rate[NUMBER_TEXT], l2[NUMBER_TEXT], l1[NUMBER_TEXT];
     const ranked *first = &job->ranking.entries[0];
@@ -153,30 +203,24 @@ static plethron_status sweep(const sweep_arguments *a, sweep_job *job, plethron_
     if (a->model && !a->dry_run) TRY(file_check_writable(a->model, err));
     if (a->table && !a->dry_run) TRY(file_check_writable(a->table, err));
     if (a->intervals && !a->dry_run) TRY(file_check_writable(a->intervals, err));
-    TRY(training_data_read(&a->bank, NULL, &job->data, err));
-    TRY(training_data_fold(&job->data, (size_t)a->folds, a->bank.seed, err));
+    TRY(training_data_read(&a->bank, &job->data, err));
+    TRY(training_data_fold(&a->bank, &job->data, err));
     TRY(make_bank(a, job, err));
     TRY(training_data_upload(&job->data, &a->bank, err));
-    if (a->dry_run) {
-        const plethron_train_options options = {
-            .struct_size = sizeof options, .strategy = a->bank.strategy, .auc = a->bank.auc};
-        status = report_plan(job->data.dataset, job->bank, &options, err);
-        goto out;
-    }
+    TRY(plan(a, job, err));
+    if (a->dry_run) goto out;
     watch_interrupts();
     status = compare(a, job, err);
     if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
-    const bool was_interrupted = status == PLETHRON_ERROR_INTERRUPTED;
     report_warnings(job->bank);
-    if (!was_interrupted) TRY(train_best(a, job, err));
+    if (status == PLETHRON_OK) status = train_best(a, job, err);
+    if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
     if (!a->bank.quiet) {
         print_head(job);
         ranking_print(&job->ranking, &job->combinations, (size_t)a->top, a->bank.auc);
     }
-    if (was_interrupted) {
-        say("interrupted: the ranking is of what was reached%s%s; nothing was trained on all rows",
-            a->table ? ", written to " : "", a->table ? a->table : "");
-        status = PLETHRON_ERROR_INTERRUPTED;
+    if (status == PLETHRON_ERROR_INTERRUPTED) {
+        say_interrupted(a, job);
         goto out;
     }
     if (!a->bank.quiet) print_best(a, job);

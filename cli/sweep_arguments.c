@@ -52,12 +52,11 @@ static const char *const help[] = {
 
 static const char verb[] = "sweep";
 
-enum { DEFAULT_FOLDS = 5, MAX_FOLDS = 255, DEFAULT_LEVEL = 95, DEFAULT_TOP = 10, MAX_REPLICATES = 1 << 20 };
-enum { FOLDS = BANK_OPTIONS_END, BOOTSTRAP, LEVEL, TOP, TABLE, INTERVALS, DRY_RUN };
+enum { DEFAULT_FOLDS = 5, DEFAULT_LEVEL = 95, DEFAULT_TOP = 10, MAX_REPLICATES = 1 << 20 };
+enum { BOOTSTRAP = BANK_OPTIONS_END, LEVEL, TOP, TABLE, INTERVALS, DRY_RUN };
 
 static const struct option options[] = {
     BANK_OPTIONS,
-    {"folds", required_argument, NULL, FOLDS},
     {"bootstrap", required_argument, NULL, BOOTSTRAP},
     {"level", required_argument, NULL, LEVEL},
     {"top", required_argument, NULL, TOP},
@@ -74,7 +73,6 @@ void sweep_arguments_release(sweep_arguments *a) {
 
 static bool parse_option(int option, const char *text, sweep_arguments *a) {
     switch (option) {
-    case FOLDS: return option_whole(verb, "--folds", text, 2, MAX_FOLDS, &a->folds);
     case BOOTSTRAP: return option_whole(verb, "--bootstrap", text, 2, MAX_REPLICATES, &a->bootstrap);
     case LEVEL: return option_whole(verb, "--level", text, 1, 99, &a->level);
     case TOP: return option_whole(verb, "--top", text, 1, INT32_MAX, &a->top);
@@ -101,13 +99,13 @@ static int check_paths(const sweep_arguments *a) {
 static int check_arguments(sweep_arguments *a) {
     const int code = bank_arguments_check(verb, &a->bank);
     if (code != CLI_GO_ON) return code;
+    if (!a->bank.folds) a->bank.folds = DEFAULT_FOLDS;
     if (a->intervals && !a->bootstrap) return usage_error(verb, "--intervals needs --bootstrap");
     return check_paths(a);
 }
 
 int sweep_arguments_parse(int argc, char **argv, sweep_arguments *a) {
-    *a = (sweep_arguments){
-        .bank = bank_arguments_default(), .folds = DEFAULT_FOLDS, .level = DEFAULT_LEVEL, .top = DEFAULT_TOP};
+    *a = (sweep_arguments){.bank = bank_arguments_default(), .level = DEFAULT_LEVEL, .top = DEFAULT_TOP};
     opterr = 0;
     for (int answer; (answer = getopt_long(argc, argv, ":" BANK_SHORT_OPTIONS "o:", options, NULL)) != -1;) {
         if (answer == 'h') return print_help_parts(help);

@@ -9,7 +9,6 @@ typedef struct sweep_arguments {
     const char *model; /* each of these may be NULL: not wanted */
     const char *table;
     const char *intervals;
-    int64_t folds;
     int64_t bootstrap; /* replicates of the best combination */
     int64_t level;     /* of the intervals, in percent */
     int64_t top;       /* combinations to print */

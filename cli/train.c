@@ -82,7 +82,7 @@ static plethron_status make_bank(const train_arguments *a, training_job *job, pl
         .start = job->start,
     };
     TRY(unit_grid_bank(&job->units, &a->bank, job->data.n_features, &more, &job->bank, err));
-    TRY(training_data_name(&job->data, a->entity, job->bank, err));
+    TRY(training_data_name(&job->data, &a->bank, job->bank, err));
 out:
     combination_list_release(&combinations);
     return status;
@@ -90,7 +90,12 @@ out:
 
 static plethron_status make_dataset(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    if (a->hold_out >= 0) TRY(training_data_fold(&job->data, (size_t)a->folds, a->bank.seed, err));
+    if (a->hold_out >= 0) TRY(training_data_fold(&a->bank, &job->data, err));
+    if (a->hold_out >= (int64_t)job->data.n_folds) {
+        status = fail(err, PLETHRON_ERROR_ARGUMENT, "%s: --hold-out %" PRId64 " is none of the folds 0 to %zu of '%s'",
+                      a->bank.data, a->hold_out, job->data.n_folds - 1, a->bank.folds_column);
+        goto out;
+    }
     TRY(training_data_upload(&job->data, &a->bank, err));
 out:
     return status;
@@ -144,11 +149,17 @@ out:
 
 /* ---- The summary ------------------------------------------------------------------------------------------------ */
 
+/* Rows whose target is not missing, that were trained on, or that were held out. */
+typedef struct row_count {
+    size_t n_rows;
+    size_t n_hits; /* put into the right class */
+} row_count;
+
 typedef struct hit_counter {
     const training_job *job;
     const class_decision *decision;
-    size_t n_hits;
-    size_t n_known; /* rows whose target is not missing */
+    int64_t hold_out;
+    row_count trained, held_out;
 } hit_counter;
 
 static plethron_status count_hits(void *context, const float *P, size_t first_row, size_t n_rows, plethron_error *err) {
@@ -156,26 +167,35 @@ static plethron_status count_hits(void *context, const float *P, size_t first_ro
     hit_counter *counter = context;
     const target_list *targets = &counter->job->data.targets;
     for (size_t i = 0; i < n_rows; i++) {
-        size_t picked = decision_pick(counter->decision, P + i * counter->job->units.count);
-        float wanted = targets->Y[(first_row + i) * targets->count + counter->decision->target];
-        counter->n_hits += (float)picked == wanted;
-        counter->n_known += isnan(wanted) ? 0 : 1;
+        const float *p = P + i * counter->job->units.count;
+        const float wanted = targets->Y[(first_row + i) * targets->count + counter->decision->target];
+        const bool is_held = counter->hold_out >= 0 && counter->job->data.folds[first_row + i] == counter->hold_out;
+        row_count *count = is_held ? &counter->held_out : &counter->trained;
+        if (isnan(wanted)) continue;
+        count->n_rows++;
+        count->n_hits += decision_known(counter->decision, p) && (float)decision_pick(counter->decision, p) == wanted;
     }
     return PLETHRON_OK;
 }
 
+static void print_count(const training_job *job, size_t target, const char *rows, const row_count *count) {
+    char shown[NAME_SHOWN];
+    if (job->data.targets.count > 1) printf("%s: ", name_show(job->data.targets.targets[target].name, shown));
+    printf("%s accuracy %.4f (%zu of %zu)\n", rows, (double)count->n_hits / (double)count->n_rows, count->n_hits,
+           count->n_rows);
+}
+
 /* Prints how many samples a target's units put into the right class, where each class has one unit. */
-static plethron_status print_accuracy(const training_job *job, size_t target, plethron_error *err) {
+static plethron_status print_accuracy(const train_arguments *a, const training_job *job, size_t target,
+                                      plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     class_decision decision = {0};
     plethron_error reason;
     if (decision_make(job->bank, target, &decision, &reason)) return PLETHRON_OK;
-    hit_counter counter = {.job = job, .decision = &decision};
+    hit_counter counter = {.job = job, .decision = &decision, .hold_out = a->hold_out};
     TRY(predict_blocks(job->data.device, job->bank, job->data.X, job->data.n_samples, count_hits, &counter, err));
-    char shown[NAME_SHOWN];
-    if (job->data.targets.count > 1) printf("%s: ", name_show(job->data.targets.targets[target].name, shown));
-    printf("training accuracy %.4f (%zu of %zu)\n", (double)counter.n_hits / (double)counter.n_known, counter.n_hits,
-           counter.n_known);
+    if (counter.trained.n_rows) print_count(job, target, "training", &counter.trained);
+    if (counter.held_out.n_rows) print_count(job, target, "held-out", &counter.held_out);
 out:
     decision_release(&decision);
     return status;
@@ -187,7 +207,7 @@ static plethron_status print_summary(const train_arguments *a, const training_jo
     report_line("plan", "%s", *job->plan ? job->plan : plethron_bank_strategy(job->bank));
     report_line("samples", "%zu", job->data.n_samples);
     report_line("features", "%zu%s", job->data.n_features, a->bank.standardize ? ", standardized" : "");
-    if (a->entity) report_line("entities", "%zu", training_data_n_entities(&job->data));
+    if (a->bank.entity) report_line("entities", "%zu", training_data_n_entities(&job->data));
     report_line("units", "%zu", job->units.count);
     report_line("epochs", "%" PRId64, a->bank.epochs);
     report_losses(job->bank);
@@ -196,7 +216,7 @@ static plethron_status print_summary(const train_arguments *a, const training_jo
         report_units(job->bank);
     else
         report_units_briefly(job->bank);
-    for (size_t t = 0; !a->entity && t < job->data.targets.count; t++) TRY(print_accuracy(job, t, err));
+    for (size_t t = 0; !a->bank.entity && t < job->data.targets.count; t++) TRY(print_accuracy(a, job, t, err));
 out:
     return status;
 }
@@ -219,7 +239,8 @@ static plethron_status plan_only(const train_arguments *a, const training_job *j
 static plethron_status train(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     if (!a->dry_run) TRY(file_check_writable(a->model, err));
-    TRY(training_data_read(&a->bank, a->entity, &job->data, err));
+    if (a->history && !a->dry_run) TRY(file_check_writable(a->history, err));
+    TRY(training_data_read(&a->bank, &job->data, err));
     TRY(make_bank(a, job, err));
     TRY(make_dataset(a, job, err));
     if (a->dry_run) {

@@ -60,13 +60,12 @@ void train_arguments_release(train_arguments *a) {
     bank_arguments_release(&a->bank);
 }
 
-enum { INIT = BANK_OPTIONS_END, ENTITY, FOLDS, HOLD_OUT, HISTORY, HISTORY_EVERY, DRY_RUN };
+enum { INIT = BANK_OPTIONS_END, ENTITY, HOLD_OUT, HISTORY, HISTORY_EVERY, DRY_RUN };
 
 static const struct option options[] = {
     BANK_OPTIONS,
     {"init", required_argument, NULL, INIT},
     {"entity", required_argument, NULL, ENTITY},
-    {"folds", required_argument, NULL, FOLDS},
     {"hold-out", required_argument, NULL, HOLD_OUT},
     {"history", required_argument, NULL, HISTORY},
     {"history-every", required_argument, NULL, HISTORY_EVERY},
@@ -95,8 +94,7 @@ static bool parse_init(const char *text, train_arguments *a) {
 static bool parse_option(int option, const char *text, train_arguments *a) {
     switch (option) {
     case INIT: return parse_init(text, a);
-    case ENTITY: a->entity = text; return true;
-    case FOLDS: return option_whole(verb, "--folds", text, 2, MAX_FOLDS, &a->folds);
+    case ENTITY: a->bank.entity = text; return true;
     case HOLD_OUT: return option_whole(verb, "--hold-out", text, 0, MAX_FOLDS - 1, &a->hold_out);
     case HISTORY: a->history = text; return true;
     case HISTORY_EVERY: return option_whole(verb, "--history-every", text, 1, INT32_MAX, &a->history_every);
@@ -107,12 +105,9 @@ static bool parse_option(int option, const char *text, train_arguments *a) {
 }
 
 static int check_entity(const train_arguments *a) {
-    if (!a->entity) return CLI_GO_ON;
+    if (!a->bank.entity) return CLI_GO_ON;
     if (a->bank.batch) return usage_error(verb, "--batch does not go with --entity");
     if (a->bank.auc) return usage_error(verb, "--auc does not go with --entity");
-    for (size_t t = 0; t < a->bank.targets.count; t++)
-        if (strcmp(a->entity, a->bank.targets.names[t]) == 0)
-            return usage_error(verb, "'%s' is named in --entity and in --target", a->entity);
     return CLI_GO_ON;
 }
 
@@ -127,14 +122,15 @@ static int check_arguments(train_arguments *a) {
     if (file_same(a->history, a->model)) return usage_error(verb, "--history and -o are both '%s'", a->model);
     if (a->history_every && !a->history) return usage_error(verb, "--history-every needs --history");
     if (a->bank.patience > 0 && a->hold_out == NO_FOLD) a->hold_out = 0;
-    if (!a->bank.folds_column && a->hold_out >= a->folds)
+    if (!a->bank.folds) a->bank.folds = DEFAULT_FOLDS;
+    if (!a->bank.folds_column && a->hold_out >= a->bank.folds)
         return usage_error(verb, "--hold-out %lld is none of the folds 0 to %lld", (long long)a->hold_out,
-                           (long long)a->folds - 1);
+                           (long long)a->bank.folds - 1);
     return check_entity(a);
 }
 
 int train_arguments_parse(int argc, char **argv, train_arguments *a) {
-    *a = (train_arguments){.bank = bank_arguments_default(), .folds = DEFAULT_FOLDS, .hold_out = NO_FOLD};
+    *a = (train_arguments){.bank = bank_arguments_default(), .hold_out = NO_FOLD};
     opterr = 0;
     for (int answer; (answer = getopt_long(argc, argv, ":" BANK_SHORT_OPTIONS "o:", options, NULL)) != -1;) {
         if (answer == 'h') return print_help_parts(help);

@@ -9,8 +9,6 @@ typedef struct train_arguments {
     const char *model;
     const char *history;
     const char *init_file; /* NULL: bank.init */
-    const char *entity;    /* a column's name, or NULL */
-    int64_t folds;
     int64_t hold_out;      /* the fold to hold out; -1: none */
     int64_t history_every; /* 0: by the number of epochs */
     bool dry_run;

@@ -101,7 +101,22 @@ out:
     return status;
 }
 
-/* Folds given by a column: whole numbers from 0 on, and more than one of them. */
+/* Every fold has rows, and there is more than one. */
+static plethron_status check_folds(const bank_arguments *a, const training_data *data, plethron_error *err) {
+    bool has_rows[MAX_FOLDS] = {false};
+    for (size_t i = 0; i < data->n_samples; i++) has_rows[data->folds[i]] = true;
+    for (size_t f = 0; f < data->n_folds; f++)
+        if (!has_rows[f])
+            return fail(err, PLETHRON_ERROR_FORMAT,
+                        "%s: column '%s' has the fold %zu, but no row of fold %zu: folds are counted 0, 1, 2, ...",
+                        a->data, a->folds_column, data->n_folds - 1, f);
+    if (data->n_folds < 2)
+        return fail(err, PLETHRON_ERROR_FORMAT, "%s: column '%s' holds one fold: two or more are needed", a->data,
+                    a->folds_column);
+    return PLETHRON_OK;
+}
+
+/* Folds given by a column of whole numbers from 0 on. */
 static plethron_status read_folds(const bank_arguments *a, training_data *data, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     float *values = NULL;
@@ -119,9 +134,7 @@ static plethron_status read_folds(const bank_arguments *a, training_data *data, 
         data->folds[i] = (uint8_t)values[i];
         if (data->folds[i] >= data->n_folds) data->n_folds = (size_t)data->folds[i] + 1;
     }
-    if (data->n_folds < 2)
-        status = fail(err, PLETHRON_ERROR_FORMAT, "%s: column '%s' holds one fold: two or more are needed", a->data,
-                      a->folds_column);
+    status = check_folds(a, data, err);
 out:
     free(values);
     return status;
@@ -172,8 +185,7 @@ out:
 
 /* ---- All --------------------------------------------------------------------------------------------------------- */
 
-plethron_status training_data_read(const bank_arguments *a, const char *entity, training_data *out,
-                                   plethron_error *err) {
+plethron_status training_data_read(const bank_arguments *a, training_data *out, plethron_error *err) {
     plethron_status status;
     size_t *taken = NULL, n_taken = a->targets.count;
     training_data data = {0};
@@ -184,12 +196,12 @@ plethron_status training_data_read(const bank_arguments *a, const char *entity, 
     TRY(target_list_read(data.table, a->data, taken, a->targets.count, &a->classes, &data.targets, err));
     TRY(take_column(data.table, a->weights, taken, &n_taken, err));
     TRY(take_column(data.table, a->folds_column, taken, &n_taken, err));
-    TRY(take_column(data.table, entity, taken, &n_taken, err));
+    TRY(take_column(data.table, a->entity, taken, &n_taken, err));
     TRY(choose_features(a, taken, n_taken, &data, err));
     TRY(read_features(a, &data, err));
     TRY(read_weights(a, &data, err));
     TRY(read_folds(a, &data, err));
-    TRY(read_entities(entity, &data, err));
+    TRY(read_entities(a->entity, &data, err));
     *out = data;
     data = (training_data){0};
 out:
@@ -198,16 +210,16 @@ out:
     return status;
 }
 
-plethron_status training_data_fold(training_data *data, size_t n_folds, int64_t seed, plethron_error *err) {
+plethron_status training_data_fold(const bank_arguments *a, training_data *data, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     float *labels = NULL;
     if (data->folds) return status;
     TRY(allocate(data->n_samples, sizeof *labels, &labels, err));
     for (size_t i = 0; i < data->n_samples; i++) labels[i] = data->targets.Y[i * data->targets.count];
     TRY(allocate(data->n_samples, 1, &data->folds, err));
-    TRY(plethron_folds_make(data->n_samples, data->targets.targets[0].classes ? labels : NULL, n_folds, seed,
-                            data->folds, err));
-    data->n_folds = n_folds;
+    TRY(plethron_folds_make(data->n_samples, data->targets.targets[0].classes ? labels : NULL, (size_t)a->folds,
+                            a->seed, data->folds, err));
+    data->n_folds = (size_t)a->folds;
 out:
     free(labels);
     return status;
@@ -245,7 +257,7 @@ out:
     return status;
 }
 
-plethron_status training_data_name(const training_data *data, const char *entity, plethron_bank *bank,
+plethron_status training_data_name(const training_data *data, const bank_arguments *a, plethron_bank *bank,
                                    plethron_error *err) {
     plethron_status status;
     const char **names = NULL;
@@ -254,7 +266,7 @@ plethron_status training_data_name(const training_data *data, const char *entity
         names[k] = plethron_table_column_name(data->table, data->feature_columns[k]);
     TRY(plethron_bank_name_features(bank, names, err));
     TRY(target_list_name(&data->targets, bank, err));
-    TRY(name_entities(data, entity, bank, err));
+    TRY(name_entities(data, a->entity, bank, err));
 out:
     free(names);
     return status;

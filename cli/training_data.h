@@ -20,23 +20,21 @@ typedef struct training_data {
     plethron_dataset *dataset;
 } training_data;
 
-/* Reads the table. `entity`: the column that tells entities apart, or NULL; rows are sorted by it, in the order they
- * have within one. */
-plethron_status training_data_read(const bank_arguments *a, const char *entity, training_data *out,
-                                   plethron_error *err);
+/* Reads the table. With entities rows are sorted by them, in the order they have within one. */
+plethron_status training_data_read(const bank_arguments *a, training_data *out, plethron_error *err);
 void training_data_release(training_data *data);
 
 /* 0 without entities. */
 size_t training_data_n_entities(const training_data *data);
 
 /* Deals the rows to folds by the first target's classes, unless a column gave them. */
-plethron_status training_data_fold(training_data *data, size_t n_folds, int64_t seed, plethron_error *err);
+plethron_status training_data_fold(const bank_arguments *a, training_data *data, plethron_error *err);
 
 /* Opens the device and uploads. */
 plethron_status training_data_upload(training_data *data, const bank_arguments *a, plethron_error *err);
 
 /* Gives the bank all names. */
-plethron_status training_data_name(const training_data *data, const char *entity, plethron_bank *bank,
+plethron_status training_data_name(const training_data *data, const bank_arguments *a, plethron_bank *bank,
                                    plethron_error *err);
 
 #endif

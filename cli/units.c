@@ -62,6 +62,8 @@ static plethron_status target_read(const plethron_table *table, const char *path
     return PLETHRON_OK;
 }
 
+enum { LABELS_TEXT = 10 * (NAME_SHOWN + 4) };
+
 static int64_t find_label(const plethron_classes *classes, const char *label) {
     for (size_t c = 0; classes && c < plethron_classes_count(classes); c++)
         if (strcmp(plethron_classes_label(classes, c), label) == 0) return (int64_t)c;
@@ -88,16 +90,43 @@ out:
     return status;
 }
 
-/* Each label of --class must be one of some target's classes. */
+/* "'0', '1', '2', ..." */
+static const char *labels_text(const plethron_classes *classes, char text[LABELS_TEXT]) {
+    enum { N_LABELS_SHOWN = 10 };
+    char shown[NAME_SHOWN];
+    size_t used = 0;
+    *text = '\0';
+    for (size_t c = 0; c < plethron_classes_count(classes) && c < N_LABELS_SHOWN && used < LABELS_TEXT; c++)
+        used += (size_t)snprintf(text + used, LABELS_TEXT - used, "%s'%s'", c ? ", " : "",
+                                 name_show(plethron_classes_label(classes, c), shown));
+    if (used < LABELS_TEXT && plethron_classes_count(classes) > N_LABELS_SHOWN)
+        snprintf(text + used, LABELS_TEXT - used, ", ...");
+    return text;
+}
+
+/* Each label of --class is one of some target's classes, and each target with classes has one of the labels. */
 static plethron_status check_labels(const target_list *list, const char *path, const name_list *labels,
                                     plethron_error *err) {
+    char text[LABELS_TEXT];
+    for (size_t t = 0; t < list->count; t++)
+        if (list->targets[t].n_learned == 0)
+            return fail(err, PLETHRON_ERROR_ARGUMENT,
+                        "%s: target '%s' has none of the classes of --class ('%s'%s): its classes are %s", path,
+                        list->targets[t].name, labels->names[0], labels->count > 1 ? ", ..." : "",
+                        labels_text(list->targets[t].classes, text));
     for (size_t i = 0; i < labels->count; i++) {
         bool found = false;
         for (size_t t = 0; t < list->count && !found; t++)
             found = find_label(list->targets[t].classes, labels->names[i]) != PLETHRON_NO_CLASS;
-        if (!found)
-            return fail(err, PLETHRON_ERROR_ARGUMENT, "%s: no target has a class '%s' (--class)", path,
-                        labels->names[i]);
+        if (found) continue;
+        if (!list->targets[0].classes)
+            return fail(err, PLETHRON_ERROR_ARGUMENT,
+                        "%s: no target has a class '%s' (--class): '%s' holds probabilities, which are learnt as they "
+                        "are",
+                        path, labels->names[i], list->targets[0].name);
+        return fail(err, PLETHRON_ERROR_ARGUMENT,
+                    "%s: no target has a class '%s' (--class): the classes of '%s' are %s", path, labels->names[i],
+                    list->targets[0].name, labels_text(list->targets[0].classes, text));
     }
     return PLETHRON_OK;
 }
