@@ -300,5 +300,5 @@ def test_data_from_standard_input(program):
     program.run("train", program.write("t.csv", data), *options, "-o", "file.safetensors")
     piped, file = ((program.folder / name).read_bytes() for name in ("piped.safetensors", "file.safetensors"))
     assert piped == file
-    line = program.fails("train", "-", *options, "-o", "none.safetensors", input="a;y\n0;0\n1;\n")
-    assert "-: line 3: column 'y' is empty" in line
+    line = program.fails("train", "-", *options, "-o", "none.safetensors", input="a;y\n0;0\n;1\n")
+    assert "-: line 3: column 'a' is empty" in line
