@@ -165,11 +165,11 @@ out:
 
 /* ---- What is said ------------------------------------------------------------------------------------------------ */
 
-static void print_head(const sweep_job *job) {
+static void print_head(const sweep_arguments *a, const sweep_job *job) {
     report_line("device", "%s", plethron_device_describe(job->data.device)->name);
     report_line("plan", "%s", job->plan);
     report_line("samples", "%zu", job->data.n_samples);
-    report_line("features", "%zu", job->data.n_features);
+    report_line("features", "%zu%s", job->data.n_features, a->bank.standardize ? ", standardized" : "");
     report_line("units", "%zu: %zu to learn x %zu combinations x %zu folds", job->grid.count,
                 target_list_n_learned(&job->data.targets), job->combinations.count, job->data.n_folds);
     report_line("seconds", "%.3f", job->seconds);
@@ -216,7 +216,7 @@ static plethron_status sweep(const sweep_arguments *a, sweep_job *job, plethron_
     if (status == PLETHRON_OK) status = train_best(a, job, err);
     if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
     if (!a->bank.quiet) {
-        print_head(job);
+        print_head(a, job);
         ranking_print(&job->ranking, &job->combinations, (size_t)a->top, a->bank.auc);
     }
     if (status == PLETHRON_ERROR_INTERRUPTED) {
