@@ -230,6 +230,39 @@ plethron_status live_count_launches(live_set *live, unsigned n, plethron_error *
     return device_flush(live->device, err);
 }
 
+/* ---- The order of the rows --------------------------------------------------------------------------------------- */
+
+/* The first n_samples rows in the order of an epoch; 0: all stay in their own places. */
+static plethron_status draw_order(live_set *live, size_t n_samples, int64_t epoch, plethron_error *err) {
+    const int64_t seed = live->problem->batch_seed;
+    const int n_places = (int)live->problem->dataset->y_stride;
+    kernel_range range = {.global = {(size_t)n_places, 1, 1}, .local = {1, 1, 1}};
+    if (live->plan->tiling.local_memory) range.local[0] = DATASET_TILE;
+    return kernel_launch(live->kernels->order, &range, err, "biiiiii", live->rows.order, (int)n_samples, n_places,
+                         random_half_bits(live->problem->dataset->n_samples), (int)(uint32_t)seed,
+                         (int)(uint32_t)((uint64_t)seed >> 32), (int)(uint32_t)epoch);
+}
+
+/* Puts X into the epoch's order. */
+static plethron_status shuffle(live_set *live, int64_t epoch, plethron_error *err) {
+    plethron_status status;
+    const plethron_dataset *dataset = live->problem->dataset;
+    kernel_range range = {.global = {dataset->y_stride, dataset->n_features, 1}, .local = {1, 1, 1}};
+    if (live->plan->tiling.local_memory) range.local[0] = DATASET_TILE;
+    TRY(draw_order(live, dataset->n_samples, live->problem->batch_epoch + epoch, err));
+    TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
+                      live->rows.order, (int)dataset->y_stride, (int)dataset->n_features));
+    live->X = live->kernels->shuffled;
+out:
+    return status;
+}
+
+plethron_status live_restore_order(live_set *live, plethron_error *err) {
+    if (live->X == live->problem->dataset->X) return PLETHRON_OK;
+    live->X = live->problem->dataset->X;
+    return draw_order(live, 0, 0, err);
+}
+
 /* ---- Sums over rows ---------------------------------------------------------------------------------------------- */
 
 static size_t smaller(size_t a, size_t b) {
@@ -323,6 +356,7 @@ out:
 static plethron_status sum_rows(live_set *live, plethron_status (*of_shard)(live_set *, unit_shard, plethron_error *),
                                 plethron_error *err) {
     plethron_status status;
+    TRY(live_restore_order(live, err));
     TRY(open_measuring(live, err));
     for (size_t unit = 0; unit < live->problem->n_units; unit += live->kernels->measure_units)
         TRY(of_shard(live, (unit_shard){unit, smaller(live->kernels->measure_units, live->problem->n_units - unit)},
@@ -358,25 +392,6 @@ out:
 }
 
 /* ---- Epochs ------------------------------------------------------------------------------------------------------ */
-
-/* Puts X into the epoch's order. */
-static plethron_status shuffle(live_set *live, int64_t epoch, plethron_error *err) {
-    plethron_status status;
-    const plethron_dataset *dataset = live->problem->dataset;
-    const int64_t seed = live->problem->batch_seed;
-    const int n_places = (int)dataset->y_stride;
-    kernel_range range = {.global = {dataset->y_stride, 1, 1}, .local = {1, 1, 1}};
-    if (live->plan->tiling.local_memory) range.local[0] = DATASET_TILE;
-    TRY(kernel_launch(live->kernels->order, &range, err, "biiiiii", live->rows.order, (int)dataset->n_samples, n_places,
-                      random_half_bits(dataset->n_samples), (int)(uint32_t)seed, (int)(uint32_t)((uint64_t)seed >> 32),
-                      (int)epoch));
-    range.global[1] = dataset->n_features;
-    TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
-                      live->rows.order, n_places, (int)dataset->n_features));
-    live->X = live->kernels->shuffled;
-out:
-    return status;
-}
 
 typedef struct step_number {
     int64_t epoch;

@@ -95,6 +95,9 @@ plethron_status live_epochs(live_set *live, void *run, int64_t first, int64_t co
 plethron_status live_weigh(live_set *live, void *run, float *totals, plethron_error *err);
 plethron_status live_measure(live_set *live, void *run, float *totals, plethron_error *err);
 
+/* Puts the rows into their own order: what is summed over them then depends on no epoch. */
+plethron_status live_restore_order(live_set *live, plethron_error *err);
+
 /* Queues z of a shard of units for some rows: out [rows, out_stride] (forward.h). */
 plethron_status live_forward(const live_set *live, unit_shard shard, const row_batch *rows, device_buffer *out,
                              size_t out_stride, plethron_error *err);

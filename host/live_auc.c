@@ -112,6 +112,7 @@ plethron_status live_auc(live_set *live, bool held, float *totals, plethron_erro
     plethron_status status;
     auc_run run = {.live = live};
     const train_problem *p = live->problem;
+    TRY(live_restore_order(live, err));
     TRY(run_open(&run, err));
     for (size_t unit = 0; unit < p->n_units; unit += SHARD_UNITS) {
         const size_t left = p->n_units - unit;

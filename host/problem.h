@@ -28,6 +28,7 @@ typedef struct train_problem {
     int64_t check_every; /* epochs between two looks at the rules */
     size_t batch_rows;   /* of a mini-batch; 0: all rows at once */
     int64_t batch_seed;
+    int64_t batch_epoch; /* epochs that were done before: the orders of the rows go on from there */
 } train_problem;
 
 /* Zeroed arrays for n_units units, padding units made harmless; uses, has_rules and the rest as in `like`. */

@@ -231,6 +231,8 @@ plethron_status bank_problem_open(const plethron_bank *bank, const plethron_data
     for (size_t j = 0; j < bank->n_units; j++) {
         like.has_patience = like.has_patience || bank->patience[j] > 0;
         like.has_rules = like.has_rules || bank->patience[j] > 0 || bank->tolerance[j] > 0.0f;
+        const bool goes_on = bank->epochs_done[j] < bank->epochs[j];
+        if (goes_on && bank->epochs_done[j] > like.batch_epoch) like.batch_epoch = bank->epochs_done[j];
     }
     TRY(problem_open(&like, bank->n_units, &self.problem, err));
     TRY(open_measures(&self, bank->n_units, err));

@@ -51,7 +51,7 @@ __kernel void check(__global const float *D_g, __global const float *T_g, __glob
     STORE_INTEGERS(__global, state_g + (size_t)STATE_BEST_EPOCH * u_stride, best_epoch);
     STORE(__global, state_g + (size_t)STATE_BEST_LOSS * u_stride, improved > zero ? loss : best);
     STORE(__global, state_g + (size_t)STATE_NORM * u_stride,
-          looks > zero ? norm : LOAD(__global, state_g + (size_t)STATE_NORM * u_stride));
+          ruled > zero ? norm : LOAD(__global, state_g + (size_t)STATE_NORM * u_stride));
     STORE_INTEGERS(__global, state_g + (size_t)STATE_ACTIVE * u_stride, reason == none ? active : zero);
     STORE_INTEGERS(__global, state_g + (size_t)STATE_REASON * u_stride,
                    reason == none ? STATE_INTEGERS(STATE_REASON, unit) : reason);

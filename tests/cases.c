@@ -379,3 +379,13 @@ void check_same_bank(const plethron_bank *bank_a, const plethron_bank *bank_b, c
     assert_int_equal(plethron_bank_n_units(bank_a), plethron_bank_n_units(bank_b));
     for (size_t j = 0; j < plethron_bank_n_units(bank_a); j++) check_same_unit(bank_a, j, bank_b, j, what);
 }
+
+void check_units_alike(const case_way *way, const test_case *c, const plethron_bank *all, const size_t *units,
+                       size_t n) {
+    char what[256];
+    plethron_bank *bank = case_bank(c, units, n);
+    case_train_on(way, c, bank);
+    snprintf(what, sizeof what, "%s, %zu units, batches of %lld", way->name, n, (long long)c->units->batch_size);
+    for (size_t j = 0; j < n; j++) check_same_unit(all, units[j], bank, j, what);
+    plethron_bank_close(bank);
+}

@@ -111,7 +111,10 @@ void check_near(double got, double want, double tolerance, const char *format, .
 
 /* Fails unless unit a of one bank and unit b of the other have the same bits: weights, values, state and measures. */
 void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what);
-/* The same for all units of two banks. */
+/* Trains the units numbered in `units` as a bank of their own and compares each with its twin in the trained `all`. */
+void check_units_alike(const case_way *way, const test_case *c, const plethron_bank *all, const size_t *units,
+                       size_t n);
+/* check_same_unit for all units of two banks. */
 void check_same_bank(const plethron_bank *bank_a, const plethron_bank *bank_b, const char *what);
 
 /* How check_ok gets its error: pass this as `err`. */

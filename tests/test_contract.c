@@ -35,20 +35,12 @@ static void test_run_twice(void **state) {
     }
 }
 
-/* Trains the units numbered in `units` as a bank and compares each with its twin in the bank of all. */
-static void check_units(const case_way *way, const plethron_bank *all, const size_t *units, size_t n) {
-    plethron_bank *bank = case_bank(mixed, units, n);
-    case_train_on(way, mixed, bank);
-    for (size_t j = 0; j < n; j++) check_same_unit(all, units[j], bank, j, way->name);
-    plethron_bank_close(bank);
-}
-
 static void test_trained_alone(void **state) {
     (void)state;
     for (size_t w = 0; w < ways.n_ways; w++) {
         plethron_bank *all = case_bank(mixed, NULL, N_UNITS);
         case_train_on(&ways.ways[w], mixed, all);
-        for (size_t j = 0; j < N_UNITS; j++) check_units(&ways.ways[w], all, &j, 1);
+        for (size_t j = 0; j < N_UNITS; j++) check_units_alike(&ways.ways[w], mixed, all, &j, 1);
         plethron_bank_close(all);
     }
 }
@@ -61,7 +53,7 @@ static void test_permuted(void **state) {
     for (size_t w = 0; w < ways.n_ways; w++) {
         plethron_bank *all = case_bank(mixed, NULL, N_UNITS);
         case_train_on(&ways.ways[w], mixed, all);
-        check_units(&ways.ways[w], all, units, N_UNITS);
+        check_units_alike(&ways.ways[w], mixed, all, units, N_UNITS);
         plethron_bank_close(all);
     }
 }
@@ -74,7 +66,7 @@ static void test_in_a_larger_bank(void **state) {
     for (size_t w = 0; w < ways.n_ways; w++) {
         plethron_bank *all = case_bank(mixed, NULL, N_UNITS);
         case_train_on(&ways.ways[w], mixed, all);
-        check_units(&ways.ways[w], all, units, 9 * N_UNITS);
+        check_units_alike(&ways.ways[w], mixed, all, units, 9 * N_UNITS);
         plethron_bank_close(all);
     }
 }
