@@ -8,7 +8,11 @@
  *   adam       m = beta1 * m + (1 - beta1) * slope;  v = beta2 * v + (1 - beta2) * slope^2
  *              w -= rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon),  t steps counted from 1
  *                                                              (D. P. Kingma, J. Ba, ICLR 2015)
- *   l1         w moves towards 0 by rate * l1, and stops there (the proximal step)
+ *   l1         w moves towards 0 by rate * l1 * stretch, and stops there (the proximal step)
+ *
+ * stretch is how far the optimiser goes for a slope that has long been 1: gd 1, momentum and nesterov
+ * 1 / (1 - momentum), adam 1 / (sqrt(v / (1 - beta2^t)) + epsilon). So the pull of l1 balances a slope of l1, whatever
+ * the optimiser, and all have the same optimum.
  *
  * The rate is learning_rate times the schedule's factor at epoch t, counted from 0:
  *   constant 1        inverse (1 + t)^-decay        cosine (1 + cos(pi t / epochs)) / 2
@@ -82,11 +86,15 @@ static inline vfloat step_slope(const unit_step *s, bool is_bias, vfloat w, vflo
 static inline vfloat step_weight(const unit_step *s, bool is_bias, vfloat w, vfloat slope, vfloat *m, vfloat *v,
                                  int uses) {
     vfloat direction = slope;
+    vfloat stretch = (vfloat)(1.0f);
     if (uses & USE_MOMENTUM) {
         const vfloat moved = fma(s->momentum, *m, slope);
         const vfloat ahead = fma(s->momentum, moved, slope);
+        const vfloat sum_of_powers = quotient((vfloat)(1.0f), (vfloat)(1.0f) - s->momentum);
         direction = s->optimizer == (vint)(OPTIMIZER_MOMENTUM) ? moved : direction;
         direction = s->optimizer == (vint)(OPTIMIZER_NESTEROV) ? ahead : direction;
+        stretch = s->optimizer == (vint)(OPTIMIZER_MOMENTUM) ? sum_of_powers : stretch;
+        stretch = s->optimizer == (vint)(OPTIMIZER_NESTEROV) ? sum_of_powers : stretch;
         *m = s->optimizer == (vint)(OPTIMIZER_ADAM) ? *m : moved;
     }
     if (uses & USE_ADAM) {
@@ -96,12 +104,13 @@ static inline vfloat step_weight(const unit_step *s, bool is_bias, vfloat w, vfl
         const vfloat root = square_root(quotient(second, s->correction2)) + s->epsilon;
         const vfloat adam = quotient(quotient(first, s->correction1), root);
         direction = s->optimizer == (vint)(OPTIMIZER_ADAM) ? adam : direction;
+        stretch = s->optimizer == (vint)(OPTIMIZER_ADAM) ? quotient((vfloat)(1.0f), root) : stretch;
         *m = s->optimizer == (vint)(OPTIMIZER_ADAM) ? first : *m;
         *v = s->optimizer == (vint)(OPTIMIZER_ADAM) ? second : *v;
     }
     vfloat moved = fma(-s->rate, direction, w);
     if ((uses & USE_L1) && !is_bias) {
-        const vfloat threshold = s->rate * s->l1;
+        const vfloat threshold = s->rate * s->l1 * stretch;
         const vfloat size = fabs(moved) - threshold;
         const vfloat shrunk = moved < (vfloat)(0.0f) ? -size : size;
         vfloat kept = size > (vfloat)(0.0f) ? shrunk : (vfloat)(0.0f);

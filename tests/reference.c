@@ -182,13 +182,24 @@ static double direction(const reference_unit *unit, double slope, int64_t t, dou
     return NAN;
 }
 
+/* How far the optimiser goes for a slope that has long been 1; v and t as after the step. */
+static double stretch(const reference_unit *unit, int64_t t, double v) {
+    switch (unit->optimizer) {
+    case PLETHRON_OPTIMIZER_GD: return 1.0;
+    case PLETHRON_OPTIMIZER_MOMENTUM:
+    case PLETHRON_OPTIMIZER_NESTEROV: return 1.0 / (1.0 - unit->momentum);
+    case PLETHRON_OPTIMIZER_ADAM: return 1.0 / (sqrt(v / (1.0 - pow(unit->beta2, (double)t))) + unit->epsilon);
+    }
+    return NAN;
+}
+
 void reference_step(const reference_unit *unit, const reference_batch *batch, reference_point *at, double *gradient) {
     const double rate = unit->learning_rate * reference_schedule(unit, at->epochs);
     reference_batch_gradient(unit, batch, at->w, gradient);
     at->steps++;
     for (size_t k = 0; k <= unit->n_features; k++) {
         const double w = at->w[k] - rate * direction(unit, gradient[k], at->steps, &at->m[k], &at->v[k]);
-        const double l1 = k < unit->n_features ? rate * unit->l1 : 0.0;
+        const double l1 = k < unit->n_features ? rate * unit->l1 * stretch(unit, at->steps, at->v[k]) : 0.0;
         at->w[k] = fabs(w) > l1 ? w - copysign(l1, w) : 0.0;
     }
 }

@@ -127,12 +127,18 @@ static double quotient_bound(double a, double a_bound, double b, double b_bound)
 }
 
 /* The bounds of m and v follow the moments from `m`, `v` before to `new_m`, `new_v` after the step; the result is that
- * of the direction. Each fma adds a rounding. */
+ * of the direction. Each fma adds a rounding. *stretch is what l1 is stretched by, with its bound. */
 static double direction_bound(const reference_unit *unit, double slope, double slope_bound, int64_t t, double m,
-                              double v, double new_m, double new_v, double *m_bound, double *v_bound) {
+                              double v, double new_m, double new_v, double *m_bound, double *v_bound, double *stretch,
+                              double *stretch_bound) {
     const double beta = unit->momentum;
+    *stretch = 1.0 / (1.0 - beta);
+    *stretch_bound = quotient_bound(1.0, 0.0, 1.0 - beta, u);
     switch (unit->optimizer) {
-    case PLETHRON_OPTIMIZER_GD: return slope_bound;
+    case PLETHRON_OPTIMIZER_GD:
+        *stretch = 1.0;
+        *stretch_bound = 0.0;
+        return slope_bound;
     case PLETHRON_OPTIMIZER_MOMENTUM:
         *m_bound = beta * *m_bound + slope_bound;
         *m_bound += u * (fabs(new_m) + *m_bound);
@@ -156,6 +162,8 @@ static double direction_bound(const reference_unit *unit, double slope, double s
     const double root = sqrt(new_v / c2) + unit->epsilon;
     const double bound_of_root = root_bound(new_v / c2, second) + (root_error + 2.0 * u) * (root + sqrt(second));
     if (bound_of_root >= root) return INFINITY;
+    *stretch = 1.0 / root;
+    *stretch_bound = quotient_bound(1.0, 0.0, root, bound_of_root);
     return quotient_bound(new_m / c1, first, root, bound_of_root);
 }
 
@@ -187,14 +195,15 @@ void tolerance_step(const reference_unit *unit, const reference_batch *batch, re
     }
     reference_step(unit, batch, at, slopes);
     for (size_t k = 0; k < n_weights; k++) {
+        double stretch, stretch_bound;
         const double moved = direction_bound(unit, slopes[k], slope_bounds[k], at->steps, before.m[k], before.v[k],
-                                             at->m[k], at->v[k], &bound->m[k], &bound->v[k]);
-        const double l1 = k < unit->n_features ? rate * unit->l1 : 0.0;
+                                             at->m[k], at->v[k], &bound->m[k], &bound->v[k], &stretch, &stretch_bound);
+        const double pull = k < unit->n_features ? rate * unit->l1 : 0.0, l1 = pull * stretch;
         /* the direction itself, from the step that was made; l1 may have swallowed up to its threshold of it */
         const double walked = fabs(before.w[k] - at->w[k]) + l1;
         const double w_size = fabs(before.w[k]) + bound->w[k] + walked;
         bound->w[k] += rate * moved + rate_error * (walked + rate * moved) + u * (w_size + rate * moved);
-        bound->w[k] += l1 * (rate_error + 3.0 * u);
+        bound->w[k] += l1 * (rate_error + 4.0 * u) + pull * stretch_bound * (1.0 + rate_error + 4.0 * u);
     }
     free(before.w);
 }

@@ -26,6 +26,14 @@ class Optimizer:
         self.m = self.v = 0.0
         self.steps = 0
 
+    def stretch(self):
+        """How far a step goes for a slope that has long been 1: by so much l1 is stretched."""
+        if self.name == "gd":
+            return 1.0
+        if self.name == "adam":
+            return 1 / (np.sqrt(self.v / (1 - self.beta2**self.steps)) + self.epsilon)
+        return 1 / (1 - self.momentum)
+
     def direction(self, g):
         self.steps += 1
         if self.name == "gd":
@@ -55,6 +63,6 @@ def train(
         slope = scale * X1.T @ (weights * slope_of_loss(loss, sigmoid(X1 @ theta), y)) + l2 * penalised * theta
         rate = lr * schedule_factor(schedule, epoch, epochs, decay)
         theta = theta - rate * step.direction(slope)
-        threshold = rate * l1 * penalised
+        threshold = rate * l1 * step.stretch() * penalised
         theta = np.sign(theta) * np.maximum(np.abs(theta) - threshold, 0)
     return theta[:-1], theta[-1]

@@ -55,6 +55,8 @@ REFERENCE = {
     "inverse": {"schedule": "inverse", "lr": 1.0},
     "inverse with a decay": {"schedule": "inverse", "decay": 1, "lr": 2.0},
     "cosine": {"schedule": "cosine", "lr": 0.5},
+    "momentum, l1": {"optimizer": "momentum", "l1": 0.05},
+    "nesterov, l1": {"optimizer": "nesterov", "l1": 0.05},
     "adam, cosine, l1": {"optimizer": "adam", "schedule": "cosine", "l1": 0.05},
 }
 

@@ -94,10 +94,12 @@ def test_class_weights_and_sample_weights(program, cancer):
     assert_close((W[0], b[0]), scikit(X, y, weights=weights * np.where(y == 1, 3, 1)))
 
 
+@pytest.mark.parametrize("optimizer", ["gd", "momentum", "nesterov", "adam --lr 0.003"])
 @pytest.mark.parametrize("l1, l2", [(0.02, 0.0), (0.01, 0.01)], ids=["l1", "elastic net"])
-def test_l1(program, cancer, l1, l2):
+def test_l1(program, cancer, l1, l2, optimizer):
     X, y = cancer
-    W, b = train(program, write_table(program, X, target=y), X, "--l1", l1, "--l2", l2, "--optimizer", "gd")
+    options = ["--l1", l1, "--l2", l2, "--optimizer", *optimizer.split()]
+    W, b = train(program, write_table(program, X, target=y), X, *options)
     w, c = scikit(X, y, penalty=l1 + l2, l1_ratio=l1 / (l1 + l2))
     assert_close((W[0], b[0]), (w, c), atol=5e-3)
     assert np.array_equal(W[0] == 0, w == 0) and 0 < np.sum(w == 0) < 30
