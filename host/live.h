@@ -13,7 +13,7 @@ typedef struct train_plan {
     tile_sizes tiling;
     size_t shard_units; /* units whose gradient is computed at once: a multiple of UNIT_PADDING */
     size_t bytes;       /* what the strategy takes on the device besides the live set */
-    size_t n_parts;     /* of the gradient, for `staged`: 1 or n_blocks (gradient.cl) */
+    size_t n_parts;     /* of the gradient: 1 or n_blocks (gradient.cl, fused.cl) */
     char text[256];     /* the plan in one line */
 } train_plan;
 

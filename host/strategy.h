@@ -37,6 +37,7 @@ struct strategy {
     plethron_status (*measure)(void *run, device_buffer *totals, plethron_error *err);
 };
 
+extern const strategy strategy_fused;
 extern const strategy strategy_staged;
 extern const strategy strategy_host;
 

@@ -372,7 +372,7 @@ PLETHRON_API plethron_reduction plethron_bank_reduction(const plethron_bank *ban
 PLETHRON_API int64_t plethron_bank_check_every(const plethron_bank *bank);
 PLETHRON_API size_t plethron_bank_batch_size(const plethron_bank *bank); /* 0: all rows at once */
 PLETHRON_API int64_t plethron_bank_batch_seed(const plethron_bank *bank);
-/* The strategy that trained the bank, such as "staged"; "" before training. Borrowed. */
+/* The strategy that trained the bank, such as "fused"; "" before training. Borrowed. */
 PLETHRON_API const char *plethron_bank_strategy(const plethron_bank *bank);
 PLETHRON_API plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, plethron_unit *out,
                                                 plethron_error *err);
@@ -436,7 +436,7 @@ typedef enum plethron_planning {
 
 typedef struct plethron_train_options {
     size_t struct_size;
-    const char *strategy;  /* "staged" or "host"; NULL or "" lets the planner choose */
+    const char *strategy;  /* "fused", "staged" or "host"; NULL or "" lets the planner choose */
     int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was

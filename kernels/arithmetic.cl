@@ -51,24 +51,31 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 /* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
 #define Z_MAX 87.0f
 
-/* exp(t) for |t| <= Z_MAX, relative error below 9e-8.
- * t = n ln 2 + r with |r| <= ln 2 / 2; exp(r) = 1 + r q(r), q a minimax polynomial fitted to the relative error; n is
- * added to the exponent field. Adding 1.5 * 2^23 rounds to the nearest integer and leaves n in the low bits. ln 2 is
- * split into a part whose product with n is exact and the rest. */
-static inline vfloat exp_bounded(vfloat t) {
+/* exp(t) = q 2^n for |t| <= Z_MAX, relative error below 9e-8; gives q, and n in the low nine bits of *n.
+ * t = n ln 2 + r with |r| <= ln 2 / 2; q = exp(r) = 1 + r p(r), p a minimax polynomial fitted to the relative error.
+ * Adding 1.5 * 2^23 rounds to the nearest integer and leaves n in the low bits. ln 2 is split into a part whose product
+ * with n is exact and the rest. */
+static inline vfloat exp_power(vfloat t, vint *n) {
     const vfloat round_to_integer = (vfloat)(12582912.0f);
     vfloat shifted = fma(t, (vfloat)(1.44269504f), round_to_integer);
-    vfloat n = shifted - round_to_integer;
-    vfloat r = fma(n, (vfloat)(-0.693359375f), t);
-    r = fma(n, (vfloat)(2.12194440e-4f), r);
+    vfloat whole = shifted - round_to_integer;
+    vfloat r = fma(whole, (vfloat)(-0.693359375f), t);
+    r = fma(whole, (vfloat)(2.12194440e-4f), r);
     vfloat q = (vfloat)(1.3843644e-3f);
     q = fma(q, r, (vfloat)(8.374163e-3f));
     q = fma(q, r, (vfloat)(4.1668e-2f));
     q = fma(q, r, (vfloat)(1.6666432e-1f));
     q = fma(q, r, (vfloat)(4.9999994e-1f));
     q = fma(q, r, (vfloat)(1.0f));
-    q = fma(q, r, (vfloat)(1.0f));
-    return as_vfloat(as_vint(q) + (as_vint(shifted) - as_vint(round_to_integer)) * (vint)(1 << 23));
+    *n = as_vint(shifted);
+    return fma(q, r, (vfloat)(1.0f));
+}
+
+/* exp(t) for |t| <= Z_MAX: n is added to the exponent field. */
+static inline vfloat exp_bounded(vfloat t) {
+    vint n;
+    const vfloat q = exp_power(t, &n);
+    return as_vfloat(as_vint(q) + n * (vint)(1 << 23));
 }
 
 /* 1 / x rounded to nearest, from an approximation y up to 3 units in the last place away, for 1 <= x < 2^126: two
@@ -93,12 +100,15 @@ static inline vfloat reciprocal(vfloat x) {
 #endif
 }
 
+/* 1 / (1 + exp(-z)), exp(-z) as q 2^n by the steps of exp_power. The sum 1 + q 2^n is one fma, as exact as the sum with
+ * 2^n in the exponent field because the product is; and a NaN in q stays one. */
 static inline vfloat sigmoid(vfloat z) {
-    vfloat t = z == z ? -z : (vfloat)(0.0f);
-    t = t > (vfloat)(Z_MAX) ? (vfloat)(Z_MAX) : t;
-    t = t < (vfloat)(-Z_MAX) ? (vfloat)(-Z_MAX) : t;
-    vfloat p = reciprocal((vfloat)(1.0f) + exp_bounded(t));
-    return z == z ? p : z;
+    z = z > (vfloat)(Z_MAX) ? (vfloat)(Z_MAX) : z;
+    z = z < (vfloat)(-Z_MAX) ? (vfloat)(-Z_MAX) : z;
+    vint n;
+    const vfloat q = exp_power(-z, &n);
+    const vfloat power = as_vfloat((n << (vint)(23)) + as_vint((vfloat)(1.0f)));
+    return reciprocal(fma(q, power, (vfloat)(1.0f)));
 }
 
 /* log(1 + u) for 0 <= u <= 1, relative error below 2e-7.

@@ -245,27 +245,36 @@ reference_unit case_reference(const test_case *c, size_t j, uint8_t *counts) {
 
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 
-static void add_way(case_ways *ways, plethron_device *device, const tile_sizes *tiling) {
+static void add_way(case_ways *ways, plethron_device *device, const char *strategy_name, const tile_sizes *tiling) {
     assert_true(ways->n_ways < sizeof ways->ways / sizeof *ways->ways);
     case_way *way = &ways->ways[ways->n_ways++];
     const char *choice = device_is_host(device) ? "native" : "planner's tiling";
     way->device = device;
+    way->strategy = strategy_name;
     way->tiling = tiling;
-    snprintf(way->name, sizeof way->name, "%s, %s", plethron_device_describe(device)->name,
+    snprintf(way->name, sizeof way->name, "%s, %s, %s", plethron_device_describe(device)->name, strategy_name,
              tiling ? tiling->name : choice);
 }
 
-static void add_device(case_ways *ways, const char *selector, size_t guard_bytes) {
+static void add_strategy(case_ways *ways, plethron_device *device, const char *strategy_name) {
     size_t n_tilings = 0;
     const tile_sizes *tilings = tilings_all(&n_tilings);
+    add_way(ways, device, strategy_name, NULL);
+    for (size_t t = 0; t < n_tilings; t++)
+        if (tiling_fits(device, &tilings[t])) add_way(ways, device, strategy_name, &tilings[t]);
+}
+
+static void add_device(case_ways *ways, const char *selector, size_t guard_bytes) {
+    size_t n_strategies = 0;
+    const strategy *const *strategies = plan_strategies(&n_strategies);
     plethron_device *device = NULL;
     assert_true(ways->n_devices < sizeof ways->devices / sizeof *ways->devices);
     check_ok(plethron_device_open(selector, &device, &case_error));
     ways->devices[ways->n_devices++] = device;
     device_guard_buffers(device, guard_bytes);
-    add_way(ways, device, NULL);
-    for (size_t t = 0; !device_is_host(device) && t < n_tilings; t++)
-        if (tiling_fits(device, &tilings[t])) add_way(ways, device, &tilings[t]);
+    for (size_t s = 0; s < n_strategies; s++)
+        if ((strategies[s] == &strategy_host) == device_is_host(device))
+            add_strategy(ways, device, strategies[s]->name);
 }
 
 void case_ways_open(size_t guard_bytes, case_ways *ways) {
@@ -291,7 +300,8 @@ bool case_bits_hold(const case_way *way) {
 }
 
 void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *bank) {
-    check_ok(train_with_tiling(dataset, bank, NULL, way->tiling, &case_error));
+    const plethron_train_options options = {.struct_size = sizeof options, .strategy = way->strategy};
+    check_ok(train_with_tiling(dataset, bank, &options, way->tiling, &case_error));
 }
 
 void case_train_on(const case_way *way, const test_case *c, plethron_bank *bank) {
@@ -316,7 +326,7 @@ void case_run_open(const case_way *way, const test_case *c, size_t shard_units, 
     run->bank = case_bank(c, NULL, c->shape.n_units);
     run->dataset = case_dataset(c, way->device);
     check_ok(bank_problem_open(run->bank, run->dataset, &run->whole, &case_error));
-    check_ok(plan_choose(&run->whole.problem, NULL, way->tiling, &run->plan, &case_error));
+    check_ok(plan_choose(&run->whole.problem, way->strategy, way->tiling, &run->plan, &case_error));
     if (shard_units) run->plan.shard_units = shard_units;
     if (n_parts) run->plan.n_parts = n_parts;
     check_ok(live_open(&run->whole.problem, &run->plan, &run->live, &case_error));

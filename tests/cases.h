@@ -59,9 +59,10 @@ void case_drop_rules(test_case *c);
 
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 
-/* A device, and tile sizes; NULL where the planner is free to choose, or on the host. */
+/* A device, a strategy, and tile sizes; NULL where the strategy is free to choose, or on the host. */
 typedef struct case_way {
     plethron_device *device;
+    const char *strategy;
     const tile_sizes *tiling;
     char name[128];
 } case_way;
@@ -73,8 +74,8 @@ typedef struct case_ways {
     size_t n_ways;
 } case_ways;
 
-/* Every device, the host last; each with the planner's tile sizes first, then with every tiling that fits. Buffers have
- * guard margins of `guard_bytes`. */
+/* Every device, the host last; each with every strategy, first with its own choice of tile sizes, then with every
+ * tiling that fits. Buffers have guard margins of `guard_bytes`. */
 void case_ways_open(size_t guard_bytes, case_ways *ways);
 void case_ways_close(case_ways *ways);
 

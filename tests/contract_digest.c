@@ -1,11 +1,11 @@
 /* Prints digests of what trainings and predictions give, for comparing processes bit by bit (test_contract.sh,
- * oclgrind.sh). A line is a digest, the device and the tiling; "none" stands instead of the digest where the bit
- * contract does not hold.
+ * oclgrind.sh). A line is a digest, the device, the strategy and the tiling; "none" stands instead of the digest where
+ * the bit contract does not hold.
  *
  *     contract_digest                                       some trainings in every way there is (cases.h)
- *     contract_digest tilings                               the names of the tilings
- *     contract_digest TILING SAMPLES FEATURES UNITS         one training with one tiling;
- *                                                           "planned": the planner's choice, "native": the host */
+ *     contract_digest ways                                  the strategies with the tilings
+ *     contract_digest STRATEGY TILING SAMPLES FEATURES UNITS      one training; the tiling "planned": the strategy's
+ *                                                                 choice, "native": the host's */
 #include "bank.h"
 #include "cases.h"
 
@@ -52,16 +52,19 @@ static void print_digest(const case_way *way, const case_shape *shapes, size_t n
         printf("none %s\n", way->name);
 }
 
-static int print_tilings(void) {
-    size_t n_tilings = 0;
+static int print_ways(void) {
+    size_t n_tilings = 0, n_strategies = 0;
     const tile_sizes *tilings = tilings_all(&n_tilings);
-    for (size_t t = 0; t < n_tilings; t++) printf("%s\n", tilings[t].name);
+    const strategy *const *strategies = plan_strategies(&n_strategies);
+    for (size_t s = 0; s < n_strategies; s++)
+        for (size_t t = 0; strategies[s] != &strategy_host && t < n_tilings; t++)
+            printf("%s %s\n", strategies[s]->name, tilings[t].name);
     return EXIT_SUCCESS;
 }
 
-static bool is_called(const case_way *way, const char *name) {
+static bool is_called(const case_way *way, const char *strategy_name, const char *tiling) {
     const char *choice = device_is_host(way->device) ? "native" : "planned";
-    return strcmp(name, way->tiling ? way->tiling->name : choice) == 0;
+    return strcmp(strategy_name, way->strategy) == 0 && strcmp(tiling, way->tiling ? way->tiling->name : choice) == 0;
 }
 
 static size_t number(const char *text) {
@@ -69,16 +72,16 @@ static size_t number(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    enum { ALL = 1, TILINGS = 2, ONE = 5 }; /* argc */
+    enum { ALL = 1, WAYS = 2, ONE = 6 }; /* argc */
     static case_ways ways;
-    if (argc == TILINGS) return print_tilings();
+    if (argc == WAYS) return print_ways();
     if (argc != ALL && argc != ONE) return EXIT_FAILURE;
     case_ways_open(0, &ways);
     for (size_t w = 0; w < ways.n_ways; w++) {
         if (argc == ALL) {
             print_digest(&ways.ways[w], usual_shapes, sizeof usual_shapes / sizeof *usual_shapes, true);
-        } else if (is_called(&ways.ways[w], argv[1])) {
-            const case_shape shape = {number(argv[2]), number(argv[3]), number(argv[4]), UNITS_MIXED,
+        } else if (is_called(&ways.ways[w], argv[1], argv[2])) {
+            const case_shape shape = {number(argv[3]), number(argv[4]), number(argv[5]), UNITS_MIXED,
                                       PLETHRON_REDUCTION_MEAN};
             print_digest(&ways.ways[w], &shape, 1, false);
         }

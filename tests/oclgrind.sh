@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every kernel with every tiling in Oclgrind, which simulates a device and reports races between work-items, accesses
+# Runs every strategy with every tiling in Oclgrind, which simulates a device and reports races between work-items, accesses
 # outside of buffers and uses of uninitialised memory; and compares the results' bits with the host's.
 # Usage: oclgrind.sh CONTRACT_DIGEST
 #
@@ -19,31 +19,31 @@ trap 'rm -rf "$folder"' EXIT
 export PLETHRON_CACHE_DIR="" # Oclgrind's build options are not part of the cache's key
 failures=0
 
-# check TILING SHAPE OPTION...: one training, whose log must be empty and whose digest must be the host's.
+# check STRATEGY TILING SHAPE OPTION...: one training, whose log must be empty and whose digest must be the host's.
 check() {
-    local tiling=$1 shape=$2 log=$folder/log want got
-    shift 2
+    local strategy=$1 tiling=$2 shape=$3 log=$folder/log want got
+    shift 3
     # A shape is three numbers: samples, features, units.
     # shellcheck disable=SC2086
-    want=$("$digest" native $shape | cut -d ' ' -f 1)
+    want=$("$digest" host native $shape | cut -d ' ' -f 1)
     : >"$log"
     # shellcheck disable=SC2086
-    got=$(oclgrind --log "$log" "$@" "$digest" "$tiling" $shape)
+    got=$(oclgrind --log "$log" "$@" "$digest" "$strategy" "$tiling" $shape)
     if [ -s "$log" ]; then
         head -n 40 "$log"
-        echo "FAILED: $tiling, shape $shape: Oclgrind reports the above ($*)"
+        echo "FAILED: $strategy, $tiling, shape $shape: Oclgrind reports the above ($*)"
         failures=$((failures + 1))
-    elif [ "$got" != "$want Oclgrind Simulator, $tiling" ]; then
-        echo "FAILED: $tiling, shape $shape: '$got' instead of the host's $want ($*)"
+    elif [ "$got" != "$want Oclgrind Simulator, $strategy, $tiling" ]; then
+        echo "FAILED: $strategy, $tiling, shape $shape: '$got' instead of the host's $want ($*)"
         failures=$((failures + 1))
     else
         echo "$got ($shape: $*)"
     fi
 }
 
-for tiling in $("$digest" tilings); do
-    check "$tiling" "17 18 7" --data-races # two tiles of samples, two slices in local memory
-    check "$tiling" "259 3 3" --data-races # two summation blocks
-    check "$tiling" "17 18 7" --uninitialized --build-options -cl-opt-disable
-done
+while read -r strategy tiling; do
+    check "$strategy" "$tiling" "17 18 7" --data-races # two tiles of samples, two slices in local memory
+    check "$strategy" "$tiling" "259 3 3" --data-races # two summation blocks
+    check "$strategy" "$tiling" "17 18 7" --uninitialized --build-options -cl-opt-disable
+done < <("$digest" ways)
 [ "$failures" -eq 0 ]

@@ -71,7 +71,7 @@ static void test_in_a_larger_bank(void **state) {
     }
 }
 
-/* Strategies share one order of summation, so every device and tiling gives the host's bits. */
+/* Strategies share one order of summation, so every device, strategy and tiling gives the host's bits. */
 static void test_same_bits_everywhere(void **state) {
     (void)state;
     const case_way *host = &ways.ways[ways.n_ways - 1];
@@ -140,8 +140,10 @@ static void check_interrupted(const case_way *way, plethron_dataset *dataset, co
     int n_stops = 0;
     for (int calls = 1; status == PLETHRON_ERROR_INTERRUPTED; calls++, n_stops++) {
         int calls_left = calls;
-        const plethron_train_options options = {
-            .struct_size = sizeof options, .on_progress = stop_when_counted_down, .context = &calls_left};
+        const plethron_train_options options = {.struct_size = sizeof options,
+                                                .strategy = way->strategy,
+                                                .on_progress = stop_when_counted_down,
+                                                .context = &calls_left};
         status = train_with_tiling(dataset, bank, &options, way->tiling, &case_error);
     }
     check_ok(status);
@@ -182,6 +184,7 @@ static void test_measures_change_no_bit(void **state) {
         for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++) {
             int count = 0;
             const plethron_train_options options = {.struct_size = sizeof options,
+                                                    .strategy = ways.ways[w].strategy,
                                                     .measure_every = intervals[i].every,
                                                     .on_measures = count_measures,
                                                     .context = &count};

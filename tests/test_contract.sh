@@ -49,15 +49,17 @@ for n in 1 2; do
     run "every device, PoCL with $n threads" POCL_MAX_PTHREAD_COUNT=$n POCL_CPU_MAX_CU_COUNT=$n
 done
 
-planned=$(grep -c "planner's tiling" "$folder/lines" || true)
+planned=$(grep -c "staged, planner's tiling" "$folder/lines" || true)
 run "PoCL with two devices" POCL_DEVICES="pthread pthread"
-if grep -q "pthread\|cpu-" "$folder/lines"; then expect "planner's tiling" $((planned + 1)); fi
+if grep -q "pthread\|cpu-" "$folder/lines"; then expect "staged, planner's tiling" $((planned + 1)); fi
 
 compare "$all"
 
 # Mesa's OpenCL on the CPU takes minutes to compile the widest vectors, so the planner's tiling stands for all.
 echo "rusticl:"
-for tiling in native planned; do
-    RUSTICL_ENABLE=llvmpipe "$digest" "$tiling" 300 19 21 >>"$folder/rusticl"
+for way in "host native" "staged planned" "fused planned"; do
+    # A way is a strategy and a tiling.
+    # shellcheck disable=SC2086
+    RUSTICL_ENABLE=llvmpipe "$digest" $way 300 19 21 >>"$folder/rusticl"
 done
 if grep llvmpipe "$folder/rusticl"; then compare "$folder/rusticl"; else echo "    skipped: it is not installed"; fi

@@ -212,7 +212,8 @@ static plethron_counters uploads_of_training(const case_way *way, test_case *c, 
                                              int64_t epochs, int64_t measure_every) {
     for (size_t j = 0; j < c->shape.n_units; j++) c->units->epochs[j] = epochs;
     plethron_bank *bank = case_bank(c, NULL, c->shape.n_units);
-    const plethron_train_options options = {.struct_size = sizeof options, .measure_every = measure_every};
+    const plethron_train_options options = {
+        .struct_size = sizeof options, .strategy = way->strategy, .measure_every = measure_every};
     const plethron_counters before = counters_of(way->device);
     check_ok(plethron_train(dataset, bank, &options, &case_error));
     plethron_counters used = counters_of(way->device);

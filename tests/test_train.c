@@ -65,7 +65,7 @@ static void refuse_bad_options(const setting *on) {
     plethron_train_options options = {.struct_size = sizeof options, .measure_every = -1};
     expect_refused(on->dataset, NULL, &options, PLETHRON_ERROR_ARGUMENT, "measure_every is -1", "0 or more");
     options = (plethron_train_options){.struct_size = sizeof options, .strategy = "fast"};
-    expect_refused(on->dataset, NULL, &options, PLETHRON_ERROR_ARGUMENT, "'fast'", "staged, host");
+    expect_refused(on->dataset, NULL, &options, PLETHRON_ERROR_ARGUMENT, "'fast'", "fused, staged, host");
     options.strategy = is_host(on) ? "staged" : "host";
     expect_refused(on->dataset, NULL, &options, PLETHRON_ERROR_UNSUPPORTED,
                    is_host(on) ? "'staged' does not apply" : "'host' does not apply",
@@ -153,7 +153,7 @@ static void end_in_every_state(const setting *on) {
     assert_true(support_unit(bank, LOG).accuracy == 1.0f);
     assert_true(support_unit(bank, NO_SUCH_CLASS).accuracy == 1.0f);
     assert_true(!isfinite(plethron_bank_weights(bank)[HUGE_RATE]));
-    assert_string_equal(plethron_bank_strategy(bank), is_host(on) ? "host" : "staged");
+    assert_string_equal(plethron_bank_strategy(bank), is_host(on) ? "host" : "fused");
     plethron_bank_close(bank);
     plethron_dataset_close(dataset);
 }
@@ -515,7 +515,7 @@ static void count_transfers(const setting *on) {
     if (is_host(on))
         assert_int_equal(many.uploads + many.downloads + many.launches, 0);
     else
-        assert_int_equal(many.launches - few.launches, 4 * (40 - 2)); /* forward, delta, gradient, update */
+        assert_int_equal(many.launches - few.launches, 2 * (40 - 2)); /* fused, update */
 }
 
 static void transfers(void **state) {

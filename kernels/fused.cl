@@ -1,0 +1,312 @@
+/* The gradient of the strategy `fused`: one pass over X. A block of rows is multiplied with W, becomes deltas and is
+ * folded into the gradient while it is in cache; predictions and deltas never leave the core.
+ *
+ *   X_g  tiles of X      W_g  [n_features + 1, u_stride], bias in the last row
+ *   G_g  [n_parts, n_features, g_stride], B_g [n_parts, g_stride], out: sums of the units from first_unit on
+ *
+ * Launch: dimension 0 covers the units, UNITS a group; dimension 1 is one group; dimension 2 the n_parts parts. n_parts
+ * is n_blocks (each part is one block's sum, added up by the update) or, without LOCAL_MEMORY, 1 (the item walks
+ * through all blocks and adds them in the same order). first_row is a multiple of TILE. Order: that of `staged`, bit by
+ * bit. z starts at the bias and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one
+ * fma a sample (an addition, for the bias), samples ascending; block sums are added ascending to 0.
+ */
+
+/* weight x dL/dz of the row in this place, from its z. */
+static inline vfloat fused_delta(const row_sources *from, const row_units *units, int place, vfloat z) {
+    const row_view row = row_load(from, units, place);
+    return row_delta(sigmoid(z), row.y, row_full_weight(from, units, &row), units->loss, from->uses);
+}
+
+#if LOCAL_MEMORY
+
+/* Rows whose deltas are in local memory at once: in 32 KiB. A block of more is folded in that many rows at a time; its
+ * sums wait in G_g in between. */
+#define DELTA_FLOATS 8192
+#define FOLD_ROWS (DELTA_FLOATS / UNITS < BLOCK_ROWS ? DELTA_FLOATS / UNITS : BLOCK_ROWS)
+#define GROUP_ITEMS (LOCAL_ROWS * LOCAL_UNITS)
+#define X_SLICE (ROWS + 4) /* floats of a slice of X, as in gradient.cl */
+
+typedef struct fused_group {
+    int item, first_tile, n_tiles, n_features;
+} fused_group;
+
+/* X_l[d][r]: features k0 + d of the ROWS rows from first_tile on, 0 behind the last. */
+static inline void load_rows(const fused_group *group, __global const float *X_g, int first_tile, int k0,
+                             __local float *X_l) {
+    for (int e = group->item; e < DEPTH * ROWS; e += GROUP_ITEMS) {
+        const int tile = first_tile + e / (DEPTH * TILE), k = k0 + e / TILE % DEPTH, lane = e % TILE;
+        const bool inside = tile < group->n_tiles && k < group->n_features;
+        X_l[e / TILE % DEPTH * X_SLICE + e / (DEPTH * TILE) * TILE + lane] =
+            inside ? X_g[((size_t)tile * group->n_features + k) * TILE + lane] : 0.0f;
+    }
+}
+
+/* X_l[d][f]: features k0 + f of the DEPTH rows of a tile from row d0 on. */
+static inline void load_features(const fused_group *group, __global const float *X_g, int tile, int d0, int k0,
+                                 __local float *X_l) {
+    for (int e = group->item; e < DEPTH * ROWS; e += GROUP_ITEMS) {
+        const int f = e / DEPTH, d = e % DEPTH;
+        const bool inside = tile < group->n_tiles && k0 + f < group->n_features;
+        X_l[d * X_SLICE + f] = inside ? X_g[((size_t)tile * group->n_features + k0 + f) * TILE + d0 + d] : 0.0f;
+    }
+}
+
+__kernel void fused(__global const float *X_g, __global const float *W_g, __global float *G_g, __global float *B_g,
+                    ROW_PARAMETERS, int first_row, int n_rows, int n_features, int first_unit, int g_stride,
+                    int n_blocks) {
+    __local float X_l[DEPTH * X_SLICE] __attribute__((aligned(64)));
+    __local float W_l[DEPTH * UNITS] __attribute__((aligned(64)));
+    __local float R_l[FOLD_ROWS * UNITS] __attribute__((aligned(64)));
+    const int unit = get_global_id(0) * ITEM_UNITS, local_unit = get_local_id(0) * ITEM_UNITS;
+    const int group_unit = get_group_id(0) * UNITS;
+    const int item_row = get_local_id(1) * ITEM_ROWS;
+    const int block = get_global_id(2);
+    const int n = min(n_rows - block * BLOCK_ROWS, BLOCK_ROWS);
+    const int block_row = first_row + block * BLOCK_ROWS;
+    const fused_group group = {get_local_id(1) * LOCAL_UNITS + get_local_id(0), block_row / TILE,
+                               (first_row + n_rows + TILE - 1) / TILE, n_features};
+    const row_sources from = ROW_SOURCES;
+    row_units units[ITEM_VECTORS];
+    vfloat bias[ITEM_VECTORS], bias_sum[ITEM_VECTORS];
+    (void)n_blocks; /* each has a part */
+#pragma unroll
+    for (int v = 0; v < ITEM_VECTORS; v++) {
+        units[v] = row_units_load(&from, first_unit + unit + v * UNIT_VECTOR);
+        bias[v] = LOAD(__global, W_g + (size_t)n_features * u_stride + first_unit + unit + v * UNIT_VECTOR);
+        bias_sum[v] = (vfloat)(0.0f);
+    }
+
+    for (int i0 = 0; i0 < n; i0 += FOLD_ROWS) {
+        const int fold_rows = min(n - i0, FOLD_ROWS);
+        for (int i = 0; i < fold_rows; i += ROWS) {
+            vfloat z[ITEM_ROWS][ITEM_VECTORS];
+#pragma unroll
+            for (int a = 0; a < ITEM_ROWS; a++) {
+#pragma unroll
+                for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = bias[v];
+            }
+            for (int k0 = 0; k0 < n_features; k0 += DEPTH) {
+                load_rows(&group, X_g, group.first_tile + (i0 + i) / TILE, k0, X_l);
+                for (int e = group.item; e < DEPTH * UNITS; e += GROUP_ITEMS) {
+                    const int k = k0 + e / UNITS;
+                    W_l[e] = k < n_features ? W_g[(size_t)k * u_stride + first_unit + group_unit + e % UNITS] : 0.0f;
+                }
+                barrier(CLK_LOCAL_MEM_FENCE); /* publishes X_l and W_l */
+                multiply_add(X_l + item_row, X_SLICE, 1, W_l + local_unit, UNITS, DEPTH, z);
+                barrier(CLK_LOCAL_MEM_FENCE); /* all have read before the next slices overwrite */
+            }
+#pragma unroll
+            for (int a = 0; a < ITEM_ROWS; a++) {
+                const int row = i + item_row + a;
+#pragma unroll
+                for (int v = 0; v < ITEM_VECTORS; v++) {
+                    vfloat r = (vfloat)(0.0f);
+                    if (row < fold_rows) r = fused_delta(&from, &units[v], block_row + i0 + row, z[a][v]);
+                    STORE(__local, R_l + row * UNITS + local_unit + v * UNIT_VECTOR, r);
+                }
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE); /* publishes R_l */
+
+        for (int row = 0; item_row == 0 && row < fold_rows; row++) {
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++)
+                bias_sum[v] += LOAD(__local, R_l + row * UNITS + local_unit + v * UNIT_VECTOR);
+        }
+        for (int k0 = 0; k0 < n_features; k0 += ROWS) {
+            __global float *G_item_g = G_g + ((size_t)block * n_features + k0 + item_row) * g_stride + unit;
+            vfloat sum[ITEM_ROWS][ITEM_VECTORS];
+#pragma unroll
+            for (int a = 0; a < ITEM_ROWS; a++) {
+                const bool resumes = i0 > 0 && k0 + item_row + a < n_features;
+#pragma unroll
+                for (int v = 0; v < ITEM_VECTORS; v++) {
+                    sum[a][v] = (vfloat)(0.0f);
+                    if (resumes) sum[a][v] = LOAD(__global, G_item_g + (size_t)a * g_stride + v * UNIT_VECTOR);
+                }
+            }
+            for (int i = 0; i < fold_rows; i += DEPTH) {
+                load_features(&group, X_g, group.first_tile + (i0 + i) / TILE, i % TILE, k0, X_l);
+                barrier(CLK_LOCAL_MEM_FENCE); /* publishes X_l */
+                multiply_add(X_l + item_row, X_SLICE, 1, R_l + i * UNITS + local_unit, UNITS, DEPTH, sum);
+                barrier(CLK_LOCAL_MEM_FENCE); /* all have read X_l, and R_l, before they are overwritten */
+            }
+#pragma unroll
+            for (int a = 0; a < ITEM_ROWS; a++) {
+#pragma unroll
+                for (int v = 0; v < ITEM_VECTORS; v++)
+                    if (k0 + item_row + a < n_features)
+                        STORE(__global, G_item_g + (size_t)a * g_stride + v * UNIT_VECTOR, sum[a][v]);
+            }
+        }
+    }
+#pragma unroll
+    for (int v = 0; v < ITEM_VECTORS; v++)
+        if (item_row == 0) STORE(__global, B_g + (size_t)block * g_stride + unit + v * UNIT_VECTOR, bias_sum[v]);
+}
+
+#else
+
+/* Features whose weights are in local memory at once: in 32 KiB, which every device has. There they lie side by side;
+ * in W_g they are u_stride apart, which would use few sets of a cache and a page each. */
+#define WEIGHT_FLOATS 8192
+#define SLICE (WEIGHT_FLOATS / UNITS)
+
+/* What an item knows of its units. */
+typedef struct fused_item {
+    row_sources from;
+    row_units units[ITEM_VECTORS];
+    vfloat bias[ITEM_VECTORS];
+    vfloat bias_sum[ITEM_VECTORS]; /* of the block's deltas */
+} fused_item;
+
+/* A block of rows, and a slice of the features. */
+typedef struct fused_block {
+    int first_row, n_rows, n_features;
+    int first_feature, depth;
+} fused_block;
+
+/* z of ITEM_ROWS rows gains n features. */
+static inline void add_features(__global const float *x_g, __local const float *w_l, int n,
+                                vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
+    for (int k = 0; k < n; k++, x_g += TILE, w_l += UNITS) {
+        vfloat w[ITEM_VECTORS];
+#pragma unroll
+        for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__local, w_l + v * UNIT_VECTOR);
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+            const vfloat x = (vfloat)(x_g[a]);
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = fma(x, w[v], z[a][v]);
+        }
+    }
+}
+
+/* z of one row becomes its delta, which is added to the bias's sum. */
+static inline void finish_row(fused_item *item, int place, vfloat r[ITEM_VECTORS]) {
+#pragma unroll
+    for (int v = 0; v < ITEM_VECTORS; v++) {
+        r[v] = fused_delta(&item->from, &item->units[v], place, r[v]);
+        item->bias_sum[v] += r[v];
+    }
+}
+
+/* The rows of R gain a slice of the features; after the last slice they are deltas. That happens beside the product: a
+ * row that was complete before is finished after each share of the features. In one go the sigmoid's divisions and
+ * chains would be waited for. */
+static inline void multiply_block(const fused_block *block, __global const float *X_block_g, __local const float *W_l,
+                                  fused_item *item, vfloat (*R)[ITEM_VECTORS]) {
+    const bool is_last = block->first_feature + block->depth == block->n_features;
+    const int n_behind = is_last ? ITEM_ROWS : 0;
+    for (int i = 0; i < block->n_rows + n_behind; i += ITEM_ROWS) {
+        const bool resumes = block->first_feature > 0 && i < block->n_rows;
+        const int depth = i < block->n_rows ? block->depth : 0;
+        __global const float *x_g =
+            X_block_g + ((size_t)(i / TILE) * block->n_features + block->first_feature) * TILE + i % TILE;
+        vfloat z[ITEM_ROWS][ITEM_VECTORS];
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = resumes ? R[i + a][v] : item->bias[v];
+        }
+        for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
+            const int end = (a + 1) * depth / ITEM_ROWS, before = i - ITEM_ROWS + a;
+            add_features(x_g + (size_t)k * TILE, W_l + k * UNITS, end - k, z);
+            if (is_last && before >= 0 && before < block->n_rows)
+                finish_row(item, block->first_row + before, R[before]);
+            k = end;
+        }
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) R[i + a][v] = z[a][v];
+        }
+    }
+}
+
+/* The sums of ITEM_ROWS features gain n rows of one tile. */
+static inline void add_rows(__global const float *x_g, vfloat (*r)[ITEM_VECTORS], int n,
+                            vfloat sum[ITEM_ROWS][ITEM_VECTORS]) {
+    for (int i = 0; i < n; i++, x_g++, r++) {
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+            const vfloat x = (vfloat)(x_g[a * TILE]);
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = fma(x, (*r)[v], sum[a][v]);
+        }
+    }
+}
+
+static inline void add_to_total(__global float *total_g, bool is_first, vfloat sum) {
+    const vfloat total = is_first ? (vfloat)(0.0f) : LOAD(__global, total_g);
+    STORE(__global, total_g, total + sum);
+}
+
+/* Adds X^T R of the block to the totals G_units_g [n_features, g_stride]. */
+static inline void fold_block(const fused_block *block, __global const float *X_block_g, vfloat (*R)[ITEM_VECTORS],
+                              __global float *G_units_g, size_t g_stride, bool is_first) {
+    const int n_features = block->n_features, n_rows = block->n_rows;
+    for (int k = 0; k < n_features; k += ITEM_ROWS) {
+        __global const float *x_g = X_block_g + (size_t)k * TILE;
+        vfloat sum[ITEM_ROWS][ITEM_VECTORS];
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = (vfloat)(0.0f);
+        }
+        for (int i = 0; i < n_rows; i += TILE)
+            add_rows(x_g + (size_t)i * n_features, R + i, min(TILE, n_rows - i), sum);
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++)
+                if (k + a < n_features)
+                    add_to_total(G_units_g + (k + a) * g_stride + v * UNIT_VECTOR, is_first, sum[a][v]);
+        }
+    }
+}
+
+__kernel void fused(__global const float *X_g, __global const float *W_g, __global float *G_g, __global float *B_g,
+                    ROW_PARAMETERS, int first_row, int n_rows, int n_features, int first_unit, int g_stride,
+                    int n_blocks) {
+    __local float W_l[SLICE * UNITS] __attribute__((aligned(64)));
+    const int unit = get_global_id(0) * UNITS;
+    const int part = get_global_id(2), n_parts = get_global_size(2);
+    const int n_slices = (n_features + SLICE - 1) / SLICE, slice = (n_features + n_slices - 1) / n_slices;
+    __global const float *W_units_g = W_g + first_unit + unit;
+    fused_item item = {.from = ROW_SOURCES};
+    vfloat R[BLOCK_ROWS + ITEM_ROWS][ITEM_VECTORS]; /* z, then deltas; room for the rows behind the last */
+#pragma unroll
+    for (int v = 0; v < ITEM_VECTORS; v++) {
+        item.units[v] = row_units_load(&item.from, first_unit + unit + v * UNIT_VECTOR);
+        item.bias[v] = LOAD(__global, W_units_g + (size_t)n_features * u_stride + v * UNIT_VECTOR);
+    }
+
+    for (int b = part; b < n_blocks; b += n_parts) {
+        fused_block block = {.first_row = first_row + b * BLOCK_ROWS,
+                             .n_rows = min(n_rows - b * BLOCK_ROWS, BLOCK_ROWS),
+                             .n_features = n_features};
+        __global const float *X_block_g = X_g + (size_t)block.first_row * n_features;
+#pragma unroll
+        for (int v = 0; v < ITEM_VECTORS; v++) item.bias_sum[v] = (vfloat)(0.0f);
+        for (int k0 = 0; k0 < n_features; k0 += slice) {
+            block.first_feature = k0;
+            block.depth = min(slice, n_features - k0);
+            const bool is_loaded = n_slices == 1 && b > part;
+            for (int k = 0; k < block.depth && !is_loaded; k++) {
+#pragma unroll
+                for (int v = 0; v < ITEM_VECTORS; v++)
+                    STORE(__local, W_l + k * UNITS + v * UNIT_VECTOR,
+                          LOAD(__global, W_units_g + (size_t)(k0 + k) * u_stride + v * UNIT_VECTOR));
+            }
+            multiply_block(&block, X_block_g, W_l, &item, R);
+        }
+        const bool is_first = b == part;
+        fold_block(&block, X_block_g, R, G_g + (size_t)part * n_features * g_stride + unit, (size_t)g_stride, is_first);
+#pragma unroll
+        for (int v = 0; v < ITEM_VECTORS; v++)
+            add_to_total(B_g + (size_t)part * g_stride + unit + v * UNIT_VECTOR, is_first, item.bias_sum[v]);
+    }
+}
+
+#endif
