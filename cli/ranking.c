@@ -138,30 +138,29 @@ out:
 
 /* ---- The ranking ------------------------------------------------------------------------------------------------- */
 
-/* Epochs until the lowest held-out loss where that was watched, else all that were run. A unit that stopped early was
- * looked at every check_every epochs, the first time `patience` or more after its lowest loss. */
-static double epochs_to_best(const plethron_bank *bank, const plethron_unit *unit) {
-    const int64_t every = plethron_bank_check_every(bank);
-    if (unit->state != PLETHRON_UNIT_EARLY_STOPPED) return (double)unit->epochs_done;
-    return (double)(unit->epochs_done - (unit->patience + every - 1) / every * every);
+/* Epochs until the lowest held-out loss where that was watched, else all that were run. */
+static double epochs_to_best(const plethron_unit *unit) {
+    return (double)(unit->best_epoch > 0 ? unit->best_epoch : unit->epochs_done);
 }
 
-/* The means over a combination's units that have the measure. */
+/* The means over a combination's units that have the measure; one that diverged makes the loss NaN. */
 static void average_units(const unit_grid *grid, const plethron_bank *bank, size_t n_combinations, size_t n_folds,
                           ranked *entry) {
     double loss = 0.0, auc = 0.0, epochs = 0.0;
-    size_t n = 0, n_auc = 0;
+    size_t n = 0, n_loss = 0, n_auc = 0;
     for (size_t j = 0; j < grid->count; j++) {
         if (j / n_folds % n_combinations != entry->combination) continue;
         const plethron_unit unit = unit_get(bank, j);
-        loss += (double)unit.held_out_loss;
-        epochs += epochs_to_best(bank, &unit);
+        const bool has_held_out = unit.state == PLETHRON_UNIT_DIVERGED || !isnan(unit.held_out_loss);
+        if (has_held_out) loss += (double)unit.held_out_loss;
+        n_loss += has_held_out;
+        epochs += epochs_to_best(&unit);
         n++;
         if (isnan(unit.held_out_auc)) continue;
         auc += (double)unit.held_out_auc;
         n_auc++;
     }
-    entry->loss = loss / (double)n;
+    entry->loss = loss / (double)n_loss;
     entry->auc = auc / (double)n_auc;
     entry->epochs = epochs / (double)n;
 }

@@ -214,11 +214,11 @@ static plethron_status sweep(const sweep_arguments *a, sweep_job *job, plethron_
     if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
     report_warnings(job->bank);
     if (status == PLETHRON_OK) status = train_best(a, job, err);
-    if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
-    if (!a->bank.quiet) {
+    if (!a->bank.quiet) { /* whatever became of the best: the comparison is done */
         print_head(a, job);
         ranking_print(&job->ranking, &job->combinations, (size_t)a->top, a->bank.auc);
     }
+    if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) goto out;
     if (status == PLETHRON_ERROR_INTERRUPTED) {
         say_interrupted(a, job);
         goto out;

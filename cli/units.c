@@ -210,10 +210,14 @@ out:
     return status;
 }
 
-/* Random numbers follow from (seed, id): the same for a class whatever else is trained. */
+/* Random numbers follow from (seed, id): the same for a class whatever else is trained. Entities have no repeats; from
+ * 8,192 targets on some share numbers. */
 static int64_t unit_id(size_t entity, size_t target, int64_t class_code, size_t repeat) {
-    const uint64_t learned = target * 65536 + (uint64_t)(class_code + 1);
-    return (int64_t)(((uint64_t)repeat << 40 ^ (uint64_t)entity << 20 ^ learned) & ((UINT64_C(1) << 53) - 1));
+    enum {
+        LEARNED_BITS = 29
+    }; /* below them the class and the target; above, 24 bits of what a sweep or entities repeat */
+    const uint64_t learned = (target * 65536 + (uint64_t)(class_code + 1)) & ((UINT64_C(1) << LEARNED_BITS) - 1);
+    return (int64_t)((uint64_t)(repeat + entity) << LEARNED_BITS | learned);
 }
 
 static void grid_add(unit_grid *grid, size_t entity, bool has_entities, size_t target, int64_t class_code,

@@ -19,7 +19,7 @@ struct plethron_bank {
     float *learning_rate, *l2, *l1, *momentum, *beta2, *epsilon, *decay, *tolerance, *weight_negative, *weight_positive;
     int64_t *epochs, *loss, *target, *positive_class, *seed, *id, *optimizer, *schedule, *patience, *balanced,
         *weight_column, *excluded_fold, *bootstrap, *entity;
-    int64_t *state, *epochs_done;
+    int64_t *state, *epochs_done, *best_epoch;
     float *final_loss, *error_sum, *accuracy, *row_weight, *gradient_norm, *auc;
     float *held_out_loss, *held_out_error_sum, *held_out_accuracy, *held_out_auc;
     int64_t check_every;
@@ -45,7 +45,7 @@ typedef struct bank_array {
 } bank_array;
 
 #define BANK_NO_OPTION SIZE_MAX
-enum { BANK_N_ARRAYS = 36 };
+enum { BANK_N_ARRAYS = 37 };
 extern const bank_array bank_arrays[BANK_N_ARRAYS];
 
 enum { BANK_CHECK_EVERY = 10 /* the default */ };

@@ -202,7 +202,7 @@ out:
 /* ---- Targets ----------------------------------------------------------------------------------------------------- */
 
 static struct target_summary summarise_target(const float *Y, size_t n_samples, size_t n_targets, size_t target) {
-    struct target_summary summary = {.min = NAN, .max = NAN, .is_codes = true};
+    struct target_summary summary = {.min = NAN, .max = NAN, .is_codes = true, .is_binary = true};
     for (size_t i = 0; i < n_samples; i++) {
         const float y = Y[i * n_targets + target];
         if (isnan(y)) {
@@ -212,6 +212,7 @@ static struct target_summary summarise_target(const float *Y, size_t n_samples, 
         summary.min = fminf(summary.min, y); /* of a number and NaN: the number */
         summary.max = fmaxf(summary.max, y);
         if (y < 0.0f || y >= DATASET_MAX_CLASSES || y != floorf(y)) summary.is_codes = false;
+        if (y != 0.0f && y != 1.0f) summary.is_binary = false;
     }
     return summary;
 }

@@ -39,6 +39,7 @@ struct plethron_dataset {
     struct target_summary {
         float min, max; /* of the values that are not missing; NaN when all are */
         bool is_codes;  /* all of them are class codes */
+        bool is_binary; /* all of them are 0 or 1 */
         bool has_missing;
     } * targets; /* [n_targets] */
 };

@@ -72,10 +72,10 @@ out:
 
 static plethron_status open_kernels(standardizer *self, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"standardize.cl"};
+    const char *const sources[] = {"arithmetic.cl", "standardize.cl"}; /* the first turns contraction off */
     char options[32];
     snprintf(options, sizeof options, "-DTILE=%d", DATASET_TILE);
-    TRY(program_open(self->dataset->device, sources, 1, options, &self->program, err));
+    TRY(program_open(self->dataset->device, sources, sizeof sources / sizeof *sources, options, &self->program, err));
     TRY(program_kernel(self->program, "moments", &self->moments, err));
     TRY(program_kernel(self->program, "add_moments", &self->add_moments, err));
     TRY(program_kernel(self->program, "standardize", &self->standardize, err));

@@ -276,6 +276,14 @@ out:
     return status;
 }
 
+static plethron_status no_memory(const plethron_device *device, cl_int code, size_t bytes, const char *what,
+                                 plethron_error *err) {
+    error_set(err, PLETHRON_ERROR_MEMORY, "no memory for %s: %zu bytes (OpenCL error %d); %s has %llu in all", what,
+              bytes, code, device->info.name, (unsigned long long)device->info.memory_bytes);
+    if (err) err->opencl_code = code;
+    return PLETHRON_ERROR_MEMORY;
+}
+
 plethron_status device_buffer_create(plethron_device *device, size_t bytes, const char *what, device_buffer **out,
                                      plethron_error *err) {
     plethron_status status;
@@ -295,7 +303,10 @@ plethron_status device_buffer_create(plethron_device *device, size_t bytes, cons
         TRY(create_guarded(buffer, bytes, err));
     } else {
         buffer->memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-        TRY(device_status(code, what, err));
+        if (code != CL_SUCCESS) {
+            status = no_memory(device, code, bytes, what, err);
+            goto out;
+        }
     }
     *out = buffer;
     buffer = NULL;

@@ -8,6 +8,9 @@
 /* Launches between two flushes: often enough that the device never starves, seldom enough to cost nothing. */
 enum { LAUNCHES_A_FLUSH = 64 };
 
+/* Adam's bias corrections have long been 1 after so many steps, and an int holds them. */
+enum { MAX_STEPS = 1 << 30 };
+
 /* Room for z and for the sums of blocks while measuring: at most about this many floats each, beside which a data set
  * that matters is large. */
 enum { MEASURE_FLOATS = 4 << 20 };
@@ -32,12 +35,61 @@ static size_t matrix_bytes(const train_problem *problem) {
     return (problem->dataset->n_features + 1) * problem->unit_stride * sizeof(float);
 }
 
-size_t live_bytes(const train_problem *problem) {
-    const size_t n_matrices = 1u + (problem->moments ? 2u : 0u) + (problem->best ? 1u : 0u) + problem->has_rules;
-    const size_t n_values = UNIT_FIELDS + STATE_FIELDS + MEASURE_SUMS + 1;
-    const size_t n_counts = problem->uses & USE_BOOTSTRAP ? problem->dataset->y_stride * problem->unit_stride : 0;
-    return n_matrices * matrix_bytes(problem) + n_values * problem->unit_stride * sizeof(float) + n_counts +
-           2 * (size_t)MEASURE_FLOATS * sizeof(float);
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* `floats` shared out among things of `each`, rounded down to a multiple of `unit` and up to one. */
+static size_t share(size_t floats, size_t each, size_t unit, size_t most) {
+    const size_t n = floats / (each ? each : 1) / unit * unit;
+    return smaller(n ? n : unit, most);
+}
+
+/* What measuring takes at once: units whose z is known for so many rows, and the sums of all blocks of these units. */
+typedef struct measure_room {
+    size_t units, rows;
+    size_t z_bytes, sums_bytes;
+} measure_room;
+
+static measure_room measure_room_of(const train_problem *problem) {
+    const plethron_dataset *dataset = problem->dataset;
+    const size_t block_floats = smaller(DATASET_BLOCK_ROWS, dataset->n_samples);
+    const size_t sum_floats = MEASURE_SUMS * dataset->n_blocks;
+    measure_room room;
+    room.units = share(MEASURE_FLOATS, block_floats > sum_floats ? block_floats : sum_floats, UNIT_PADDING,
+                       problem->unit_stride);
+    room.rows = share(MEASURE_FLOATS, room.units, DATASET_BLOCK_ROWS, dataset->n_blocks * DATASET_BLOCK_ROWS);
+    room.z_bytes = forward_out_rows(room.rows) * room.units * sizeof(float);
+    room.sums_bytes = sum_floats * room.units * sizeof(float);
+    return room;
+}
+
+static size_t features_bytes(const plethron_dataset *dataset) {
+    size_t n_floats = 0;
+    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats); /* as for the data set's own */
+    return n_floats * sizeof(float);
+}
+
+live_size live_size_of(const train_problem *problem) {
+    const size_t matrix = matrix_bytes(problem), values = problem->unit_stride * sizeof(float);
+    const measure_room room = measure_room_of(problem);
+    const size_t buffers[] = {
+        matrix,
+        problem->moments ? 2 * matrix : 0,
+        problem->best ? matrix : 0,
+        problem->has_rules ? matrix : 0,
+        (UNIT_FIELDS + STATE_FIELDS + MEASURE_SUMS + 1) * values,
+        problem->uses & USE_BOOTSTRAP ? problem->dataset->y_stride * problem->unit_stride : 0,
+        problem->uses & USE_SHUFFLE ? features_bytes(problem->dataset) : 0,
+        room.z_bytes,
+        room.sums_bytes,
+    };
+    live_size size = {0, 0};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+        size.all += buffers[i];
+        if (buffers[i] > size.largest) size.largest = buffers[i];
+    }
+    return size;
 }
 
 /* A buffer for `data`, or the one element where there is none. */
@@ -265,31 +317,15 @@ plethron_status live_restore_order(live_set *live, plethron_error *err) {
 
 /* ---- Sums over rows ---------------------------------------------------------------------------------------------- */
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-/* `floats` shared out among things of `each`, rounded down to a multiple of `unit` and up to one. */
-static size_t share(size_t floats, size_t each, size_t unit, size_t most) {
-    const size_t n = floats / (each ? each : 1) / unit * unit;
-    return smaller(n ? n : unit, most);
-}
-
 static plethron_status open_measuring(live_set *live, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     struct live_kernels *k = live->kernels;
-    const plethron_dataset *dataset = live->problem->dataset;
     if (k->z) return status;
-    const size_t block_floats = smaller(DATASET_BLOCK_ROWS, dataset->n_samples),
-                 sum_floats = MEASURE_SUMS * dataset->n_blocks;
-    k->measure_units = share(MEASURE_FLOATS, block_floats > sum_floats ? block_floats : sum_floats, UNIT_PADDING,
-                             live->problem->unit_stride);
-    k->measure_rows =
-        share(MEASURE_FLOATS, k->measure_units, DATASET_BLOCK_ROWS, dataset->n_blocks * DATASET_BLOCK_ROWS);
-    TRY(device_buffer_create(live->device, forward_out_rows(k->measure_rows) * k->measure_units * sizeof(float),
-                             "the predictions while measuring", &k->z, err));
-    TRY(device_buffer_create(live->device, sum_floats * k->measure_units * sizeof(float), "the sums while measuring",
-                             &k->sums, err));
+    const measure_room room = measure_room_of(live->problem);
+    k->measure_units = room.units;
+    k->measure_rows = room.rows;
+    TRY(device_buffer_create(live->device, room.z_bytes, "the predictions while measuring", &k->z, err));
+    TRY(device_buffer_create(live->device, room.sums_bytes, "the sums while measuring", &k->sums, err));
 out:
     return status;
 }
@@ -408,7 +444,8 @@ static plethron_status update(live_set *live, unit_shard shard, const gradient_s
                          live->distances, sums->weights, sums->biases, live->units, live->state,
                          (int)p->dataset->n_features, (int)shard.first, (int)shard.count, (int)sums->n_parts,
                          (int)sums->n_bias_parts, (int)p->unit_stride, (int)sums->stride, (int)number->epoch,
-                         (int)number->steps, (int)number->keep, number->batch_scale, p->uses);
+                         (int)(number->steps < MAX_STEPS ? number->steps : MAX_STEPS), (int)number->keep,
+                         number->batch_scale, p->uses);
 }
 
 static plethron_status step(live_set *live, void *run, const row_batch *batch, const step_number *number,

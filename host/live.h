@@ -17,18 +17,6 @@ typedef struct train_plan {
     char text[256];     /* the plan in one line */
 } train_plan;
 
-/* Sums over rows for each unit; the order of the rows of `totals` (kernels/measure.cl). */
-enum weigh_sum { WEIGH_NEGATIVE, WEIGH_POSITIVE, WEIGH_HELD_NEGATIVE, WEIGH_HELD_POSITIVE, WEIGH_SUMS };
-enum measure_sum {
-    MEASURE_LOSS,
-    MEASURE_ERROR,
-    MEASURE_CORRECT,
-    MEASURE_HELD_LOSS,
-    MEASURE_HELD_ERROR,
-    MEASURE_HELD_CORRECT,
-    MEASURE_SUMS
-};
-
 /* What kernels read of rows besides X: the arguments ROW_PARAMETERS of row.cl but the last three. */
 typedef struct row_buffers {
     device_buffer *targets, *weights, *folds, *counts, *order;
@@ -56,8 +44,12 @@ typedef struct live_set {
 plethron_status live_open(const train_problem *problem, const train_plan *plan, live_set **out, plethron_error *err);
 void live_close(live_set *live);
 
-/* What it takes on the device, about. */
-size_t live_bytes(const train_problem *problem);
+/* Bytes that it takes on the device, in all and in its largest buffer. */
+typedef struct live_size {
+    size_t all;
+    size_t largest;
+} live_size;
+live_size live_size_of(const train_problem *problem);
 
 /* The units' values again, after the problem's have changed. */
 plethron_status live_upload_units(live_set *live, plethron_error *err);
@@ -91,7 +83,7 @@ typedef struct gradient_sums {
  * they are due, and waits. */
 plethron_status live_epochs(live_set *live, void *run, int64_t first, int64_t count, plethron_error *err);
 
-/* Sums over the rows (enum weigh_sum, enum measure_sum) of each unit: [.., unit_stride]. */
+/* Sums over the rows (WEIGH_ and MEASURE_ of unit.cl) of each unit: [.., unit_stride]. */
 plethron_status live_weigh(live_set *live, void *run, float *totals, plethron_error *err);
 plethron_status live_measure(live_set *live, void *run, float *totals, plethron_error *err);
 
@@ -104,9 +96,8 @@ plethron_status live_forward(const live_set *live, unit_shard shard, const row_b
 
 /* Sums for the area under each unit's ROC curve, on the rows it learns from or on those held out: [AUC_SUMS,
  * unit_stride]. Not where units have ranges. */
-enum auc_sum { AUC_AREA, AUC_AREA_REST, AUC_NEGATIVE, AUC_POSITIVE, AUC_SUMS };
 plethron_status live_auc(live_set *live, bool held, float *totals, plethron_error *err);
-/* Bytes of its largest buffer; it takes two of them. */
+/* Bytes of its largest buffer; it takes two of them and little more. */
 size_t live_auc_bytes(const plethron_dataset *dataset);
 
 /* Hands launches to the device now and then. */

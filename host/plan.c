@@ -28,17 +28,23 @@ static plethron_status choose_strategy(const train_problem *problem, const char 
     const bool by_name = name && *name;
     const strategy *best = NULL;
     bool known = false;
-    char why[256] = "";
+    char reasons[768] = "";
     for (size_t i = 0; i < N_STRATEGIES; i++) {
+        char why[256] = "";
         if (by_name && strcmp(strategies[i]->name, name) != 0) continue;
         known = true;
-        if (!strategies[i]->applicable(problem, why, sizeof why)) continue;
+        if (!strategies[i]->applicable(problem, why, sizeof why)) {
+            const size_t used = strlen(reasons);
+            snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "", strategies[i]->name, why);
+            continue;
+        }
         if (!best || strategies[i]->cost(problem) < best->cost(problem)) best = strategies[i];
     }
     if (!known) return unknown_strategy(name, err);
-    if (!best)
-        return error_set(err, PLETHRON_ERROR_UNSUPPORTED, "the strategy '%s' does not apply: %s",
-                         by_name ? name : "any", why);
+    if (!best && by_name)
+        return error_set(err, PLETHRON_ERROR_UNSUPPORTED, "the strategy '%s' does not apply: %s", name,
+                         reasons + strlen(name) + strlen(": "));
+    if (!best) return error_set(err, PLETHRON_ERROR_UNSUPPORTED, "no strategy applies: %s", reasons);
     *out = best;
     return PLETHRON_OK;
 }

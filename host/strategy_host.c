@@ -69,6 +69,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     (void)err;
     plan->tiling = tiling_choose(device, problem->n_units);
     plan->shard_units = problem->unit_stride;
+    plan->bytes = (problem->dataset->n_features + 1) * problem->unit_stride * sizeof(float);
     snprintf(plan->text, sizeof plan->text, "host: native C on %u cores",
              plethron_device_describe(device)->compute_units);
     return PLETHRON_OK;

@@ -45,15 +45,13 @@ static size_t batch_blocks(size_t n_rows) {
 static bool staged_bytes(const train_problem *problem, size_t shard_units, size_t n_parts, size_t *largest,
                          size_t *all) {
     const plethron_dataset *dataset = problem->dataset;
-    size_t rows = batch_rows(problem) + DATASET_ROW_PADDING, predictions, parts, weights;
+    size_t rows = batch_rows(problem) + DATASET_ROW_PADDING, predictions, parts;
     if (!size_multiply(rows, shard_units * sizeof(float), &predictions) ||
-        !size_multiply(n_parts * dataset->n_features, shard_units * sizeof(float), &parts) ||
-        !size_multiply(dataset->n_features + 1, problem->unit_stride * sizeof(float), &weights))
+        !size_multiply(n_parts * dataset->n_features, shard_units * sizeof(float), &parts))
         return false;
     size_t sums = batch_blocks(batch_rows(problem)) * shard_units * sizeof(float);
     *largest = predictions > parts ? predictions : parts;
-    if (weights > *largest) *largest = weights;
-    *all = predictions + parts + weights + sums;
+    *all = predictions + parts + sums;
     return true;
 }
 

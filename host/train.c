@@ -29,8 +29,8 @@ typedef struct training {
     live_set *live;
     void *run;
 
-    int64_t epochs_before; /* of the unit that was trained longest before */
     int64_t n_epochs;      /* of the unit that trains longest now */
+    int64_t epochs_before; /* that it had run before */
     int64_t epochs_run;
     double start_s;
     bool planned;
@@ -59,13 +59,32 @@ static void leave_device(training *self) {
     self->chosen = NULL;
 }
 
-static plethron_status check_memory(const train_problem *p, const train_plan *plan, plethron_error *err) {
+static uint64_t data_bytes(const plethron_dataset *dataset) {
+    const uint64_t values_a_row = dataset->n_features + dataset->n_targets + dataset->n_weight_columns;
+    return dataset->y_stride * (values_a_row * sizeof(float) + (dataset->n_folds ? 1 : 0));
+}
+
+/* Refuses what the device cannot hold, before anything is trained. While the areas are found the strategy is gone. */
+static plethron_status check_memory(const train_problem *p, const train_plan *plan, bool auc, plethron_error *err) {
     const plethron_device_info *info = plethron_device_describe(p->dataset->device);
-    const uint64_t needed = live_bytes(p) + plan->bytes;
-    if (needed <= info->memory_bytes) return PLETHRON_OK;
-    return error_set(err, PLETHRON_ERROR_MEMORY,
-                     "training %zu units needs %llu bytes on the device; %s has %llu: fewer units at a time fit",
-                     p->n_units, (unsigned long long)needed, info->name, (unsigned long long)info->memory_bytes);
+    const live_size live = live_size_of(p);
+    const uint64_t sorted = auc ? live_auc_bytes(p->dataset) : 0;
+    const uint64_t besides = plan->bytes > 2 * sorted ? plan->bytes : 2 * sorted;
+    const uint64_t needed = data_bytes(p->dataset) + live.all + besides;
+    const uint64_t largest = sorted > live.largest ? sorted : live.largest;
+    if (needed > info->memory_bytes)
+        return error_set(err, PLETHRON_ERROR_MEMORY,
+                         "training %zu units needs %llu bytes on the device, %llu of them for the data%s; %s has %llu: "
+                         "fewer units at a time need less",
+                         p->n_units, (unsigned long long)needed, (unsigned long long)data_bytes(p->dataset),
+                         auc ? ", some for the area under the ROC curve" : "", info->name,
+                         (unsigned long long)info->memory_bytes);
+    if (!device_is_host(p->dataset->device) && largest > info->max_alloc_bytes)
+        return error_set(err, PLETHRON_ERROR_MEMORY,
+                         "training %zu units needs a buffer of %llu bytes%s; %s allows %llu in one", p->n_units,
+                         (unsigned long long)largest, sorted == largest ? " for the area under the ROC curve" : "",
+                         info->name, (unsigned long long)info->max_alloc_bytes);
+    return PLETHRON_OK;
 }
 
 /* The planner's choice, at first; later, for fewer units, with the same strategy by estimate. */
@@ -87,7 +106,7 @@ static plethron_status enter_device(training *self, size_t *chosen, size_t n, pl
     TRY(problem_open(&self->whole.problem, n, &self->problem, err));
     problem_take(&self->whole.problem, chosen, &self->problem);
     TRY(choose_plan(self, err));
-    TRY(check_memory(&self->problem, &self->plan, err));
+    TRY(check_memory(&self->problem, &self->plan, self->options.auc, err));
     TRY(live_open(&self->problem, &self->plan, &self->live, err));
     TRY(self->plan.strategy->open(self->live, &self->run, err));
 out:
@@ -219,6 +238,8 @@ static plethron_status finish(training *self, plethron_error *err) {
         TRY(enter_device(self, chosen, n, err));
     }
     TRY(measure(self, err));
+    self->plan.strategy->close(self->run); /* makes room */
+    self->run = NULL;
     if (self->options.auc) TRY(find_auc(self, false, err));
     if (self->options.auc && self->problem.uses & USE_FOLDS) TRY(find_auc(self, true, err));
 out:
@@ -282,7 +303,6 @@ out:
 
 static plethron_status check_options(const plethron_train_options *options, const plethron_dataset *dataset,
                                      plethron_error *err) {
-    const plethron_device_info *info = plethron_device_describe(dataset->device);
     if (options->measure_every < 0)
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
                          (long long)options->measure_every);
@@ -293,11 +313,6 @@ static plethron_status check_options(const plethron_train_options *options, cons
     if (options->auc && dataset->n_entities > 0)
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "the area under the ROC curve with entities is not supported");
-    if (options->auc && !device_is_host(dataset->device) && live_auc_bytes(dataset) > info->max_alloc_bytes)
-        return error_set(err, PLETHRON_ERROR_MEMORY,
-                         "the area under the ROC curve of %zu rows needs buffers of %zu bytes; %s allows %llu in one",
-                         dataset->n_samples, live_auc_bytes(dataset), info->name,
-                         (unsigned long long)info->max_alloc_bytes);
     return PLETHRON_OK;
 }
 
@@ -310,8 +325,9 @@ static plethron_status train(training *self, plethron_error *err) {
     TRY(bank_problem_open(self->bank, self->dataset, &self->whole, err));
     for (size_t j = 0; j < self->bank->n_units; j++) {
         const int64_t epochs = problem_integers(&self->whole.problem, UNIT_EPOCHS)[j];
-        if (epochs > self->n_epochs) self->n_epochs = epochs;
-        if (self->bank->epochs_done[j] > self->epochs_before) self->epochs_before = self->bank->epochs_done[j];
+        if (epochs <= self->n_epochs) continue;
+        self->n_epochs = epochs;
+        self->epochs_before = self->bank->epochs_done[j];
     }
     self->strategy = self->options.strategy;
     TRY(list_units(self, every_unit, &all, &n, err));
@@ -352,11 +368,6 @@ plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank, c
 
 /* ---- Planning only ----------------------------------------------------------------------------------------------- */
 
-static uint64_t data_bytes(const plethron_dataset *dataset) {
-    const uint64_t values_a_row = dataset->n_features + dataset->n_targets + dataset->n_weight_columns;
-    return dataset->y_stride * (values_a_row * sizeof(float) + (dataset->n_folds ? 1 : 0));
-}
-
 static void describe_plan(const train_problem *p, const train_plan *plan, plethron_plan *out) {
     double unit_rows = 0.0; /* rows times epochs, of all units */
     int64_t n_epochs = 0;
@@ -367,7 +378,7 @@ static void describe_plan(const train_problem *p, const train_plan *plan, plethr
     }
     snprintf(out->text, sizeof out->text, "%s", plan->text);
     out->data_bytes = data_bytes(p->dataset);
-    out->bank_bytes = live_bytes(p) + plan->bytes;
+    out->bank_bytes = live_size_of(p).all + plan->bytes;
     out->flops = 4.0 * unit_rows * (double)p->dataset->n_features;
     out->seconds = plan->strategy->cost(p) * (double)n_epochs;
 }
@@ -388,7 +399,7 @@ plethron_status plethron_train_plan(const plethron_dataset *dataset, const pleth
     TRY(check_options(&chosen, dataset, err));
     TRY(bank_problem_open(bank, dataset, &whole, err));
     TRY(plan_choose(&whole.problem, chosen.strategy, NULL, &plan, err));
-    TRY(check_memory(&whole.problem, &plan, err));
+    TRY(check_memory(&whole.problem, &plan, chosen.auc, err));
     describe_plan(&whole.problem, &plan, &found);
     memcpy(out, &found, struct_size);
 out:

@@ -151,10 +151,18 @@ static void set_halves(const train_problem *p, int field, size_t j, int64_t valu
     problem_integers(p, field + 1)[j] = (int32_t)(uint32_t)((uint64_t)value >> 32);
 }
 
+/* A unit that a rule has stopped stays stopped. */
+static bool stopped_before(const plethron_bank *bank, size_t j) {
+    return bank->state[j] == PLETHRON_UNIT_CONVERGED || bank->state[j] == PLETHRON_UNIT_EARLY_STOPPED;
+}
+
+static bool goes_on(const plethron_bank *bank, size_t j) {
+    return !stopped_before(bank, j) && bank->epochs_done[j] < bank->epochs[j];
+}
+
 static void fill_unit(const plethron_bank *bank, train_problem *p, size_t j) {
     const plethron_dataset *dataset = p->dataset;
     const struct dataset_range *range = &dataset->ranges[dataset->n_entities ? bank->entity[j] : 0];
-    const int64_t left = bank->epochs[j] - bank->epochs_done[j];
     const struct {
         int field;
         float value;
@@ -182,8 +190,8 @@ static void fill_unit(const plethron_bank *bank, train_problem *p, size_t j) {
         {UNIT_BOOTSTRAP, bank->bootstrap[j]},
         {UNIT_OPTIMIZER, bank->optimizer[j]},
         {UNIT_SCHEDULE, bank->schedule[j]},
-        {UNIT_EPOCHS, left > 0 ? left : 0},
-        {UNIT_EPOCHS_BEFORE, bank->epochs_done[j] < INT32_MAX ? bank->epochs_done[j] : INT32_MAX},
+        {UNIT_EPOCHS, goes_on(bank, j) ? bank->epochs[j] - bank->epochs_done[j] : 0},
+        {UNIT_EPOCHS_BEFORE, goes_on(bank, j) ? bank->epochs_done[j] : 0},
         {UNIT_PATIENCE, bank->patience[j]},
         {UNIT_FIRST_TILE, (int64_t)range->first_tile},
         {UNIT_ROWS, (int64_t)range->n_rows},
@@ -202,9 +210,9 @@ static void fill_unit(const plethron_bank *bank, train_problem *p, size_t j) {
 static plethron_status open_measures(bank_problem *self, size_t n_units, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     unit_measures *m = &self->measures;
-    float **arrays[] = {&m->loss,        &m->error_sum,      &m->accuracy,      &m->auc,
-                        &m->held_loss,   &m->held_error_sum, &m->held_accuracy, &m->held_auc,
-                        &self->negative, &self->positive,    &self->held};
+    float **arrays[] = {&m->loss,      &m->error_sum,      &m->accuracy,      &m->auc,
+                        &m->held_loss, &m->held_error_sum, &m->held_accuracy, &m->held_auc,
+                        &m->wrong,     &self->negative,    &self->positive,   &self->held};
     for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
         void *memory = NULL;
         TRY(memory_allocate(n_units, sizeof(float), "the units' measures", &memory, err));
@@ -228,11 +236,18 @@ plethron_status bank_problem_open(const plethron_bank *bank, const plethron_data
         .batch_rows = has_batches(bank, dataset) ? (size_t)bank->batch_size : 0,
         .batch_seed = bank->batch_seed,
     };
+    bool any_goes_on = false;
     for (size_t j = 0; j < bank->n_units; j++) {
         like.has_patience = like.has_patience || bank->patience[j] > 0;
         like.has_rules = like.has_rules || bank->patience[j] > 0 || bank->tolerance[j] > 0.0f;
-        const bool goes_on = bank->epochs_done[j] < bank->epochs[j];
-        if (goes_on && bank->epochs_done[j] > like.batch_epoch) like.batch_epoch = bank->epochs_done[j];
+        if (!goes_on(bank, j)) continue;
+        if (any_goes_on && like.batch_rows && bank->epochs_done[j] != like.batch_epoch)
+            return error_set(err, PLETHRON_ERROR_ARGUMENT,
+                             "with batches all units that go on must have run as many epochs: unit %zu has run %lld, "
+                             "others %lld",
+                             j, (long long)bank->epochs_done[j], (long long)like.batch_epoch);
+        like.batch_epoch = bank->epochs_done[j];
+        any_goes_on = true;
     }
     TRY(problem_open(&like, bank->n_units, &self.problem, err));
     TRY(open_measures(&self, bank->n_units, err));
@@ -246,8 +261,8 @@ out:
 
 void bank_problem_close(bank_problem *self) {
     unit_measures *m = &self->measures;
-    void *arrays[] = {m->loss,          m->error_sum, m->accuracy,    m->auc,         m->held_loss, m->held_error_sum,
-                      m->held_accuracy, m->held_auc,  self->negative, self->positive, self->held};
+    void *arrays[] = {m->loss,          m->error_sum, m->accuracy, m->auc,         m->held_loss,   m->held_error_sum,
+                      m->held_accuracy, m->held_auc,  m->wrong,    self->negative, self->positive, self->held};
     for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) free(arrays[a]);
     problem_close(&self->problem);
 }
@@ -300,6 +315,7 @@ void bank_problem_measure(bank_problem *self, size_t j, const float *totals, siz
     m->loss[j] = share(totals[MEASURE_LOSS * stride], full_weight(self, j));
     m->error_sum[j] = totals[MEASURE_ERROR * stride];
     m->accuracy[j] = fminf(share(totals[MEASURE_CORRECT * stride], row_weight(self, j)), 1.0f);
+    m->wrong[j] = row_weight(self, j) - totals[MEASURE_CORRECT * stride];
     if (!(row_weight(self, j) > 0.0f)) m->accuracy[j] = m->error_sum[j] = NAN;
     if (!(self->held[j] > 0.0f)) return;
     m->held_loss[j] = share(totals[MEASURE_HELD_LOSS * stride], self->held[j]);
@@ -308,7 +324,7 @@ void bank_problem_measure(bank_problem *self, size_t j, const float *totals, siz
 }
 
 void bank_problem_auc(bank_problem *self, size_t j, bool held, const float *totals, size_t stride) {
-    const double area = (double)totals[AUC_AREA * stride] + (double)totals[AUC_AREA_REST * stride];
+    const double area = (double)totals[AUC_AREA * stride] + (double)totals[(AUC_AREA + 1) * stride];
     const double pairs = (double)totals[AUC_NEGATIVE * stride] * (double)totals[AUC_POSITIVE * stride];
     float *auc = held ? self->measures.held_auc : self->measures.auc;
     const bool known = pairs > 0.0 && isfinite(self->measures.loss[j]); /* a NaN would not have been sorted */
@@ -322,6 +338,9 @@ void bank_problem_restore(bank_problem *self) {
         if (problem_integers(p, UNIT_PATIENCE)[j] == 0 || !has_best) continue;
         for (size_t k = 0; k <= p->dataset->n_features; k++)
             p->weights[k * p->unit_stride + j] = p->best[k * p->unit_stride + j];
+        /* one that broke later has sound weights all the same */
+        int32_t *reason = &problem_state_integers(p, STATE_REASON)[j];
+        if (*reason == REASON_DIVERGED) *reason = REASON_EARLY_STOPPED;
     }
 }
 
@@ -331,20 +350,28 @@ static bool is_finite(const plethron_bank *bank, size_t j) {
     return finite;
 }
 
-/* Sums of weights and of right rows' weights differ by rounding only when all rows are right. */
+/* Counts of rows are exact as floats up to 2^24; sums of other weights round. */
 static bool has_no_error(const bank_problem *self, size_t j) {
-    return self->measures.accuracy[j] >= 1.0f - 1e-6f;
+    const float rounding = self->problem.uses & USE_ROW_WEIGHTS ? 1e-6f : 0.0f;
+    return self->measures.wrong[j] <= rounding * row_weight(self, j);
+}
+
+/* A plane that splits soft targets, such as 0.2 and 0.8, leaves the log loss an optimum. */
+static bool has_hard_targets(const bank_problem *self, const plethron_bank *bank, size_t j) {
+    return bank->positive_class[j] >= 0 || self->problem.dataset->targets[bank->target[j]].is_binary;
 }
 
 static plethron_unit_state state_of(const bank_problem *self, const plethron_bank *bank, size_t j) {
     const int32_t reason = problem_state_integers(&self->problem, STATE_REASON)[j];
     if (!(full_weight(self, j) > 0.0f)) return PLETHRON_UNIT_NO_ROWS;
+    if (stopped_before(bank, j)) return (plethron_unit_state)bank->state[j];
     if (reason == REASON_DIVERGED || !is_finite(bank, j)) return PLETHRON_UNIT_DIVERGED;
     if (reason == REASON_EARLY_STOPPED) return PLETHRON_UNIT_EARLY_STOPPED;
     if (reason == REASON_NONE && bank->epochs_done[j] < bank->epochs[j]) return PLETHRON_UNIT_INTERRUPTED;
     if (self->negative[j] == 0.0f || self->positive[j] == 0.0f) return PLETHRON_UNIT_ONE_CLASS;
     const bool penalised = bank->l2[j] > 0.0f || bank->l1[j] > 0.0f;
-    if (has_no_error(self, j) && bank->loss[j] == PLETHRON_LOSS_LOG && !penalised) return PLETHRON_UNIT_SEPARABLE;
+    if (has_no_error(self, j) && has_hard_targets(self, bank, j) && bank->loss[j] == PLETHRON_LOSS_LOG && !penalised)
+        return PLETHRON_UNIT_SEPARABLE;
     return reason == REASON_CONVERGED ? PLETHRON_UNIT_CONVERGED : PLETHRON_UNIT_MAX_EPOCHS;
 }
 
@@ -361,10 +388,13 @@ void bank_problem_store(const bank_problem *self, int64_t epochs_run, const char
     snprintf(bank->strategy, sizeof bank->strategy, "%s", strategy_name);
     for (size_t j = 0; j < bank->n_units; j++) {
         if (full_weight(self, j) > 0.0f) copy_weights_out(p, bank, j);
+        const int64_t before = bank->epochs_done[j];
         bank->epochs_done[j] += epochs_run_by(p, j, epochs_run);
         bank->weight_negative[j] = problem_floats(p, UNIT_WEIGHT_NEGATIVE)[j];
         bank->weight_positive[j] = problem_floats(p, UNIT_WEIGHT_POSITIVE)[j];
         bank->row_weight[j] = row_weight(self, j);
+        const int32_t best_epoch = problem_state_integers(p, STATE_BEST_EPOCH)[j];
+        if (best_epoch > 0) bank->best_epoch[j] = before + best_epoch;
         bank->gradient_norm[j] = p->state[(size_t)STATE_NORM * p->unit_stride + j];
         bank->final_loss[j] = m->loss[j];
         bank->error_sum[j] = m->error_sum[j];

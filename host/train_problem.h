@@ -8,6 +8,7 @@
 typedef struct unit_measures {
     float *loss, *error_sum, *accuracy, *auc;
     float *held_loss, *held_error_sum, *held_accuracy, *held_auc;
+    float *wrong; /* weight of the training rows on the wrong side of 0.5 */
 } unit_measures;
 
 typedef struct bank_problem {
@@ -21,14 +22,14 @@ plethron_status bank_problem_open(const plethron_bank *bank, const plethron_data
                                   plethron_error *err);
 void bank_problem_close(bank_problem *self);
 
-/* Takes the sums of weights (enum weigh_sum) [WEIGH_SUMS, stride] of all units: class weights, scales, and which units
- * have nothing to learn from. */
+/* Takes the sums of weights (WEIGH_ of unit.cl) [WEIGH_SUMS, stride] of all units: class weights, scales, and which
+ * units have nothing to learn from. */
 void bank_problem_weigh(bank_problem *self, const plethron_bank *bank, const float *totals, size_t stride);
 
-/* Takes the sums of a measure (enum measure_sum) of unit j: totals[s * stride]. */
+/* Takes the sums of a measure (MEASURE_ of unit.cl) of unit j: totals[s * stride]. */
 void bank_problem_measure(bank_problem *self, size_t j, const float *totals, size_t stride);
 
-/* Takes the sums of the area under unit j's ROC curve (enum auc_sum), of its rows or of those held out. */
+/* Takes the sums of the area under unit j's ROC curve (AUC_ of unit.cl), of its rows or of those held out. */
 void bank_problem_auc(bank_problem *self, size_t j, bool held, const float *totals, size_t stride);
 
 /* Units with a patience get the weights of their lowest held-out loss. */

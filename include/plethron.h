@@ -298,10 +298,10 @@ typedef enum plethron_unit_state {
     PLETHRON_UNIT_NEW = 0,           /* not trained yet */
     PLETHRON_UNIT_MAX_EPOCHS = 1,    /* ran all its epochs */
     PLETHRON_UNIT_DIVERGED = 2,      /* its weights or its loss are not finite */
-    PLETHRON_UNIT_SEPARABLE = 3,     /* ran all its epochs, and a plane splits its classes without error: without l2 the
-                                        log loss has no finite optimum, so the weights would grow for ever */
+    PLETHRON_UNIT_SEPARABLE = 3,     /* ended, and a plane splits its classes without error: without l2 the
+                                            log loss has no finite optimum, so the weights would grow for ever */
     PLETHRON_UNIT_INTERRUPTED = 4,   /* stopped by a callback before its epochs were over */
-    PLETHRON_UNIT_ONE_CLASS = 5,     /* its targets are all 0 or all 1: nothing to tell apart. Ran all its epochs */
+    PLETHRON_UNIT_ONE_CLASS = 5,     /* its targets are all 0 or all 1: nothing to tell apart */
     PLETHRON_UNIT_CONVERGED = 6,     /* its gradient is within its tolerance */
     PLETHRON_UNIT_EARLY_STOPPED = 7, /* its held-out loss had not fallen for `patience` epochs */
     PLETHRON_UNIT_NO_ROWS = 8        /* no row counts for it: it was not trained */
@@ -341,6 +341,7 @@ typedef struct plethron_unit {
     int64_t excluded_fold;
     int64_t bootstrap;
     int64_t entity;
+    int64_t best_epoch;  /* epochs done when the held-out loss was lowest; 0 unless it was watched (patience) */
     float row_weight;    /* sum of the rows' weights, class weights left out; so are they in error_sum, accuracy, auc */
     float gradient_norm; /* at the last look at its stopping rules; NaN without */
     float auc;           /* area under the ROC curve; NaN unless it was asked for, or with one class */
@@ -477,7 +478,8 @@ PLETHRON_API plethron_status plethron_train_plan(const plethron_dataset *dataset
 
 /* P[i, j] = sigmoid(X[i] . W[:, j] + b[j]) for every row and unit, streamed to the device in blocks that fit.
  *   X [n_samples, n_features] in, P [n_samples, n_units] out
- * A row's result does not depend on the other rows. A value that is not finite in X gives a NaN, or the limit 0 or 1,
+ * A row's result does not depend on the other rows. P is written as blocks are done: after an error it may be partly
+ * new. A value that is not finite in X gives a NaN, or the limit 0 or 1,
  * in its own row only. */
 PLETHRON_API plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X,
                                               size_t n_samples, float *P, plethron_error *err);

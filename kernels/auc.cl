@@ -15,11 +15,6 @@
  * (auc_sort).
  * Order: sums add the sorted places ascending, with what rounding loses kept apart.
  */
-#define AUC_AREA 0     /* weight of the pairs in the right order: two floats */
-#define AUC_NEGATIVE 2 /* weight of the rows with y < 0.5 */
-#define AUC_POSITIVE 3
-#define AUC_SUMS 4
-
 __kernel void auc_keys(__global const float *Z_g, __global float *K_g, __global float *V_g, ROW_PARAMETERS,
                        int first_row, int n_rows, int held, int first_unit, int n_units, int z_stride, int stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;

@@ -1,5 +1,7 @@
 /* Sums over the samples for each unit, a block of BLOCK_ROWS samples at a time.
  *
+ * The sums are numbered in unit.cl.
+ *
  *   weigh    the rows' weights -> [WEIGH_SUMS, n_blocks, sum_stride]
  *   measure  Z_g [n_rows, z_stride], the z of the rows from first_row on -> [MEASURE_SUMS, n_blocks, sum_stride], of
  *            which it writes the blocks from first_row / BLOCK_ROWS on
@@ -10,20 +12,6 @@
  * Launch: dimension 0 covers the units, UNIT_VECTOR an item; dimension 1 the blocks, of add_blocks the sums.
  * Order: a block's sums start at 0 and add its samples ascending; blocks are added ascending to 0.
  */
-#define WEIGH_NEGATIVE 0 /* sum of weight * (1 - y) */
-#define WEIGH_POSITIVE 1 /* sum of weight * y */
-#define WEIGH_HELD_NEGATIVE 2
-#define WEIGH_HELD_POSITIVE 3
-#define WEIGH_SUMS 4
-
-#define MEASURE_LOSS 0      /* sum of weight * class weight * loss */
-#define MEASURE_ERROR 1     /* sum of weight * (p - y) */
-#define MEASURE_CORRECT 2   /* sum of weight where p is on y's side of 0.5 */
-#define MEASURE_HELD_LOSS 3 /* the same over the held-out rows, without class weights */
-#define MEASURE_HELD_ERROR 4
-#define MEASURE_HELD_CORRECT 5
-#define MEASURE_SUMS 6
-
 __kernel void weigh(__global float *sums_g, ROW_PARAMETERS, int n_samples, int first_unit, int n_units, int n_blocks,
                     int sum_stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;

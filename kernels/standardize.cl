@@ -31,7 +31,7 @@ static inline void compensated_add(compensated *c, float x) {
 
 __kernel void moments(__global const float *X_g, __global const int *segment_g, __global const float *M_g,
                       __global float *S_g, int n_features, int around) {
-    const int cell = get_global_id(0), segment = get_global_id(1), n_cells = n_features * TILE;
+    const int cell = get_global_id(0), segment = get_global_id(1), n_cells = n_features * TILE; /* below 2^31: the buffers could not be larger */
     if (cell >= n_cells) return;
     const int n_rows = segment_g[segment * 3 + 1], range = segment_g[segment * 3 + 2], lane = cell % TILE;
     __global const float *x_g = X_g + (size_t)segment_g[segment * 3] * n_cells + cell;
@@ -72,7 +72,7 @@ __kernel void add_moments(__global const float *S_g, __global const int *range_g
 
 __kernel void standardize(__global float *X_g, __global const int *segment_g, __global const float *M_g,
                           int n_features) {
-    const int cell = get_global_id(0), segment = get_global_id(1), n_cells = n_features * TILE;
+    const int cell = get_global_id(0), segment = get_global_id(1), n_cells = n_features * TILE; /* below 2^31: the buffers could not be larger */
     if (cell >= n_cells) return;
     const int n_rows = segment_g[segment * 3 + 1], range = segment_g[segment * 3 + 2], lane = cell % TILE;
     __global float *x_g = X_g + (size_t)segment_g[segment * 3] * n_cells + cell;

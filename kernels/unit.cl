@@ -42,6 +42,26 @@
 #define STATE_NORM 6       /* the gradient's infinity norm at the last check */
 #define STATE_FIELDS 7
 
+/* Sums over the rows of each unit: of weigh and measure (measure.cl) and of auc_sum (auc.cl). */
+#define WEIGH_NEGATIVE 0 /* sum of weight * (1 - y) */
+#define WEIGH_POSITIVE 1 /* sum of weight * y */
+#define WEIGH_HELD_NEGATIVE 2
+#define WEIGH_HELD_POSITIVE 3
+#define WEIGH_SUMS 4
+
+#define MEASURE_LOSS 0      /* sum of weight * class weight * loss */
+#define MEASURE_ERROR 1     /* sum of weight * (p - y) */
+#define MEASURE_CORRECT 2   /* sum of weight where p is on y's side of 0.5 */
+#define MEASURE_HELD_LOSS 3 /* the same over the held-out rows, without class weights */
+#define MEASURE_HELD_ERROR 4
+#define MEASURE_HELD_CORRECT 5
+#define MEASURE_SUMS 6
+
+#define AUC_AREA 0     /* weight of the pairs in the right order: two floats */
+#define AUC_NEGATIVE 2 /* weight of the rows with y < 0.5 */
+#define AUC_POSITIVE 3
+#define AUC_SUMS 4
+
 /* Values of STATE_REASON. */
 #define REASON_NONE 0
 #define REASON_CONVERGED 1
