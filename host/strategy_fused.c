@@ -27,14 +27,14 @@ static size_t most_blocks(const train_problem *problem) {
 
 /* ---- Tile sizes and memory --------------------------------------------------------------------------------------- */
 
-/* Local memory of a work-group: deltas or weights (DELTA_FLOATS and WEIGHT_FLOATS of fused.cl), and with groups slices
- * of both factors. */
+/* Local memory of a work-group: weights (WEIGHT_FLOATS of fused.cl), or with groups deltas (DELTA_FLOATS) and slices of
+ * both factors. */
 static size_t local_bytes(const tile_sizes *tiling) {
-    enum { KEPT_FLOATS = 8192, DEPTH = 16, SLICE_PADDING = 4 };
+    enum { WEIGHT_FLOATS = 8192, DELTA_FLOATS = 4096, DEPTH = 16, SLICE_PADDING = 4 };
     const size_t units = (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units;
     const size_t rows = (size_t)tiling->item_rows * tiling->local_rows;
-    const size_t slices = tiling->local_memory ? DEPTH * (rows + SLICE_PADDING + units) : 0;
-    return (KEPT_FLOATS + slices) * sizeof(float);
+    const size_t grouped = DELTA_FLOATS + DEPTH * (rows + SLICE_PADDING + units);
+    return (tiling->local_memory ? grouped : WEIGHT_FLOATS) * sizeof(float);
 }
 
 /* Bytes of the sums of a shard. */

@@ -19,9 +19,10 @@ static inline vfloat fused_delta(const row_sources *from, const row_units *units
 
 #if LOCAL_MEMORY
 
-/* Rows whose deltas are in local memory at once: in 32 KiB. A block of more is folded in that many rows at a time; its
- * sums wait in G_g in between. */
-#define DELTA_FLOATS 8192
+/* Rows whose deltas are in local memory at once: in 16 KiB, so that a group has less than the 32 KiB that every device
+ * has and several find room beside each other. A block of more is folded in that many rows at a time; its sums wait in
+ * G_g in between. */
+#define DELTA_FLOATS 4096
 #define FOLD_ROWS (DELTA_FLOATS / UNITS < BLOCK_ROWS ? DELTA_FLOATS / UNITS : BLOCK_ROWS)
 #define GROUP_ITEMS (LOCAL_ROWS * LOCAL_UNITS)
 #define X_SLICE (ROWS + 4) /* floats of a slice of X, as in gradient.cl */
