@@ -66,25 +66,22 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
     const int block_row = first_row + block * BLOCK_ROWS;
     const fused_group group = {get_local_id(1) * LOCAL_UNITS + get_local_id(0), block_row / TILE,
                                (first_row + n_rows + TILE - 1) / TILE, n_features};
+    __global const float *W_item_g = W_g + first_unit + unit;
     const row_sources from = ROW_SOURCES;
-    row_units units[ITEM_VECTORS];
-    vfloat bias[ITEM_VECTORS], bias_sum[ITEM_VECTORS];
+    vfloat bias_sum[ITEM_VECTORS];
     (void)n_blocks; /* each has a part */
 #pragma unroll
-    for (int v = 0; v < ITEM_VECTORS; v++) {
-        units[v] = row_units_load(&from, first_unit + unit + v * UNIT_VECTOR);
-        bias[v] = LOAD(__global, W_g + (size_t)n_features * u_stride + first_unit + unit + v * UNIT_VECTOR);
-        bias_sum[v] = (vfloat)(0.0f);
-    }
+    for (int v = 0; v < ITEM_VECTORS; v++) bias_sum[v] = (vfloat)(0.0f);
 
     for (int i0 = 0; i0 < n; i0 += FOLD_ROWS) {
         const int fold_rows = min(n - i0, FOLD_ROWS);
         for (int i = 0; i < fold_rows; i += ROWS) {
             vfloat z[ITEM_ROWS][ITEM_VECTORS];
 #pragma unroll
-            for (int a = 0; a < ITEM_ROWS; a++) {
+            for (int v = 0; v < ITEM_VECTORS; v++) {
+                const vfloat bias = LOAD(__global, W_item_g + (size_t)n_features * u_stride + v * UNIT_VECTOR);
 #pragma unroll
-                for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = bias[v];
+                for (int a = 0; a < ITEM_ROWS; a++) z[a][v] = bias;
             }
             for (int k0 = 0; k0 < n_features; k0 += DEPTH) {
                 load_rows(&group, X_g, group.first_tile + (i0 + i) / TILE, k0, X_l);
@@ -96,15 +93,23 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
                 multiply_add(X_l + item_row, X_SLICE, 1, W_l + local_unit, UNITS, DEPTH, z);
                 barrier(CLK_LOCAL_MEM_FENCE); /* all have read before the next slices overwrite */
             }
+            __local float *r_l = R_l + (i + item_row) * UNITS + local_unit;
 #pragma unroll
             for (int a = 0; a < ITEM_ROWS; a++) {
-                const int row = i + item_row + a;
 #pragma unroll
-                for (int v = 0; v < ITEM_VECTORS; v++) {
+                for (int v = 0; v < ITEM_VECTORS; v++) STORE(__local, r_l + a * UNITS + v * UNIT_VECTOR, z[a][v]);
+            }
+            /* Not unrolled, to spare registers: this runs once in n_features fma. */
+            for (int v = 0; v < ITEM_VECTORS; v++) {
+                const row_units units = row_units_load(&from, first_unit + unit + v * UNIT_VECTOR);
+#pragma unroll 1
+                for (int a = 0; a < ITEM_ROWS; a++, r_l += UNITS) {
                     vfloat r = (vfloat)(0.0f);
-                    if (row < fold_rows) r = fused_delta(&from, &units[v], block_row + i0 + row, z[a][v]);
-                    STORE(__local, R_l + row * UNITS + local_unit + v * UNIT_VECTOR, r);
+                    const int row = i + item_row + a;
+                    if (row < fold_rows) r = fused_delta(&from, &units, block_row + i0 + row, LOAD(__local, r_l));
+                    STORE(__local, r_l, r);
                 }
+                r_l += UNIT_VECTOR - ITEM_ROWS * UNITS;
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE); /* publishes R_l */
