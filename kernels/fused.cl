@@ -158,6 +158,17 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
 #define WEIGHT_FLOATS 8192
 #define SLICE (WEIGHT_FLOATS / UNITS)
 
+/* Asks for the cache line at a pointer, where the compiler can: the hardware's own prefetching ends with a page, and
+ * OpenCL's prefetch() is empty on PoCL. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(pointer)
+#endif
+
 /* What an item knows of its units. */
 typedef struct fused_item {
     row_sources from;
@@ -172,11 +183,12 @@ typedef struct fused_block {
     int first_feature, depth;
 } fused_block;
 
-/* z of ITEM_ROWS rows gains n features. */
-static inline void add_features(__global const float *x_g, __local const float *w_l, int n,
+/* z of ITEM_ROWS rows gains n features. The same features of the tile behind are asked for. */
+static inline void add_features(__global const float *x_g, size_t tile_floats, __local const float *w_l, int n,
                                 vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
     for (int k = 0; k < n; k++, x_g += TILE, w_l += UNITS) {
         vfloat w[ITEM_VECTORS];
+        PREFETCH(x_g + tile_floats);
 #pragma unroll
         for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__local, w_l + v * UNIT_VECTOR);
 #pragma unroll
@@ -204,11 +216,11 @@ static inline void multiply_block(const fused_block *block, __global const float
                                   fused_item *item, vfloat (*R)[ITEM_VECTORS]) {
     const bool is_last = block->first_feature + block->depth == block->n_features;
     const int n_behind = is_last ? ITEM_ROWS : 0;
+    const size_t tile_floats = (size_t)block->n_features * TILE;
     for (int i = 0; i < block->n_rows + n_behind; i += ITEM_ROWS) {
         const bool resumes = block->first_feature > 0 && i < block->n_rows;
         const int depth = i < block->n_rows ? block->depth : 0;
-        __global const float *x_g =
-            X_block_g + ((size_t)(i / TILE) * block->n_features + block->first_feature) * TILE + i % TILE;
+        __global const float *x_g = X_block_g + i / TILE * tile_floats + (size_t)block->first_feature * TILE + i % TILE;
         vfloat z[ITEM_ROWS][ITEM_VECTORS];
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
@@ -217,7 +229,7 @@ static inline void multiply_block(const fused_block *block, __global const float
         }
         for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
             const int end = (a + 1) * depth / ITEM_ROWS, before = i - ITEM_ROWS + a;
-            add_features(x_g + (size_t)k * TILE, W_l + k * UNITS, end - k, z);
+            add_features(x_g + (size_t)k * TILE, tile_floats, W_l + k * UNITS, end - k, z);
             if (is_last && before >= 0 && before < block->n_rows)
                 finish_row(item, block->first_row + before, R[before]);
             k = end;
