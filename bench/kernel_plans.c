@@ -1,0 +1,127 @@
+/* Prints every program that the library builds for GPUs, for gpu_static.sh: one line a kernel (recording_driver.h says
+ * which), and on stderr each label with its plan.
+ *
+ *     kernel_plans FOLDER      FOLDER takes the programs' sources
+ *
+ * The library itself chooses the plans, by its own planner and on GPUs of several sizes: no tile size stands here. To
+ * have a new strategy or a new option of a bank checked, add it to `strategies`, or a problem to `problems`. */
+#include "plethron.h"
+#include "recording_driver.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The last, NULL, is the planner's choice. A strategy that does not apply to a problem is passed over. */
+static const char *const strategies[] = {"staged", NULL};
+
+typedef struct problem {
+    const char *name;
+    size_t n_samples, n_features, n_units, n_targets;
+    int n_losses; /* of log, mse and tutorial: unit j has loss j modulo n_losses */
+    bool predict; /* with the trained bank, too */
+} problem;
+
+static const problem problems[] = {
+    {"many", 10240, 128, 1024, 1, 1, true}, {"ten", 10240, 784, 10, 1, 1, true}, {"one", 65536, 64, 1, 1, 1, true},
+    {"tiny", 5, 3, 1024, 1, 1, false},      {"seed", 5, 3, 1, 1, 1, false},      {"mixed", 1000, 64, 96, 3, 3, false},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const int64_t n_epochs = 2;
+
+static void check(plethron_status status, const char *what, const plethron_error *err) {
+    if (status == PLETHRON_OK) return;
+    fprintf(stderr, "kernel_plans: %s: %s\n", what, err->text);
+    exit(EXIT_FAILURE);
+}
+
+static void *zeros(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    if (memory) return memory;
+    fprintf(stderr, "kernel_plans: no memory for %zu values\n", count);
+    exit(EXIT_FAILURE);
+}
+
+static plethron_bank *make_bank(const problem *p) {
+    plethron_error err;
+    plethron_bank *bank = NULL;
+    int64_t *losses = zeros(p->n_units, sizeof *losses), *targets = zeros(p->n_units, sizeof *targets);
+    for (size_t j = 0; j < p->n_units; j++) {
+        losses[j] = (int64_t)j % p->n_losses;
+        targets[j] = (int64_t)(j % p->n_targets);
+    }
+    const plethron_bank_options options = {.struct_size = sizeof options,
+                                           .epochs = {&n_epochs, 1},
+                                           .loss = {losses, p->n_units},
+                                           .target = {targets, p->n_units}};
+    check(plethron_bank_create(p->n_features, p->n_units, &options, &bank, &err), p->name, &err);
+    free(losses);
+    free(targets);
+    return bank;
+}
+
+typedef struct shown_plan {
+    const char *label;
+    bool shown;
+} shown_plan;
+
+static bool show_plan(void *context, const plethron_progress *progress) {
+    shown_plan *plan = context;
+    if (!plan->shown) fprintf(stderr, "%s\t%s\n", plan->label, progress->plan);
+    plan->shown = true;
+    return true;
+}
+
+static void record_training(plethron_device *device, const problem *p, plethron_dataset *data, const char *strategy,
+                            const char *folder, const float *X) {
+    plethron_error err;
+    char label[64];
+    const plethron_device_info *info = plethron_device_describe(device);
+    snprintf(label, sizeof label, "%s/%s/%d", p->name, strategy ? strategy : "planner", info->index);
+    recording_begin(label, folder);
+    shown_plan plan = {.label = label};
+    const plethron_train_options how = {
+        .struct_size = sizeof how, .strategy = strategy, .on_progress = show_plan, .context = &plan};
+    plethron_bank *bank = make_bank(p);
+    const plethron_status status = plethron_train(data, bank, &how, &err);
+    if (status != PLETHRON_ERROR_UNSUPPORTED) check(status, label, &err);
+    if (p->predict && !strategy) {
+        float *P = zeros(p->n_samples * p->n_units, sizeof *P);
+        snprintf(label, sizeof label, "%s/predict/%d", p->name, info->index);
+        check(plethron_predict(device, bank, X, p->n_samples, P, &err), label, &err);
+        free(P);
+    }
+    plethron_bank_close(bank);
+}
+
+static void record_problem(plethron_device *device, const problem *p, const char *folder) {
+    plethron_error err;
+    plethron_dataset *data = NULL;
+    float *X = zeros(p->n_samples * p->n_features, sizeof *X), *Y = zeros(p->n_samples * p->n_targets, sizeof *Y);
+    check(plethron_dataset_create(device, X, p->n_samples, p->n_features, Y, p->n_targets, NULL, &data, &err), p->name,
+          &err);
+    for (size_t s = 0; s < COUNT(strategies); s++) record_training(device, p, data, strategies[s], folder, X);
+    plethron_dataset_close(data);
+    free(X);
+    free(Y);
+}
+
+int main(int argc, char **argv) {
+    plethron_error err;
+    if (argc != 2) {
+        fprintf(stderr, "usage: kernel_plans FOLDER\n");
+        return 2;
+    }
+    setenv("PLETHRON_CACHE_DIR", "", 1); /* every program is built */
+    for (int d = 0; d < RECORDING_DEVICES; d++) {
+        plethron_device *device = NULL;
+        char selector[16];
+        snprintf(selector, sizeof selector, "%d", d);
+        check(plethron_device_open(selector, &device, &err), selector, &err);
+        for (size_t i = 0; i < COUNT(problems); i++) record_problem(device, &problems[i], argv[1]);
+        plethron_device_close(device);
+    }
+    return recording_whole() && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
