@@ -108,6 +108,13 @@ static void record_problem(plethron_device *device, const problem *p, const char
     free(Y);
 }
 
+static void record_ceilings(plethron_device *device, const char *folder) {
+    plethron_error err;
+    plethron_ceilings ceilings = {.struct_size = sizeof ceilings};
+    recording_begin("ceilings", folder);
+    check(plethron_ceilings_measure(device, &ceilings, &err), "ceilings", &err);
+}
+
 int main(int argc, char **argv) {
     plethron_error err;
     if (argc != 2) {
@@ -121,6 +128,7 @@ int main(int argc, char **argv) {
         snprintf(selector, sizeof selector, "%d", d);
         check(plethron_device_open(selector, &device, &err), selector, &err);
         for (size_t i = 0; i < COUNT(problems); i++) record_problem(device, &problems[i], argv[1]);
+        record_ceilings(device, argv[1]);
         plethron_device_close(device);
     }
     return recording_whole() && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -143,6 +143,26 @@ typedef struct plethron_counters {
 PLETHRON_API plethron_status plethron_device_counters(const plethron_device *device, plethron_counters *counters,
                                                       plethron_error *err);
 
+/* ---- Ceilings ---------------------------------------------------------------------------------------------------- */
+
+/* What a device can do at most, measured by micro-kernels: what a time should be compared with. */
+typedef struct plethron_ceilings {
+    size_t struct_size;
+    double fma_flops_per_s;      /* 32-bit floats; an fma is two flops */
+    double read_bytes_per_s;     /* from the device's memory, beyond its caches */
+    double launch_s;             /* an empty kernel launched and waited for; on the host: a loop started on all cores */
+    double batched_launch_s;     /* an empty kernel of many in a row, waited for once */
+    double upload_bytes_per_s;   /* from ordinary host memory; on the host: a copy in memory by one core */
+    double download_bytes_per_s; /* to ordinary host memory */
+} plethron_ceilings;
+
+/* Measures the ceilings of a device, the best of several repeats each. Set out->struct_size before asking.
+ * Other work on the device or its cores lowers what is found. The device's counters go on counting.
+ * Errors: PLETHRON_ERROR_MEMORY, PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL.
+ * Cost: about a second; 256 MiB, or 8 times the device's cache, of its memory and 64 MiB of the host's. */
+PLETHRON_API plethron_status plethron_ceilings_measure(plethron_device *device, plethron_ceilings *out,
+                                                       plethron_error *err);
+
 /* ---- Data sets -------------------------------------------------------------------------------------------------- */
 
 typedef struct plethron_dataset plethron_dataset;

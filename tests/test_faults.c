@@ -3,6 +3,7 @@
  * stage needs, it works. */
 #include "support.h"
 
+#include "ceilings.h"
 #include "faults_wrap.h"
 #include "train.h"
 
@@ -136,6 +137,16 @@ static plethron_status find_classes(scene *s, plethron_error *err) {
     return plethron_table_classes(s->table, 0, &s->classes, err);
 }
 
+/* As little as can be measured; what was measured before stays after a failure. */
+static plethron_status measure_ceilings(scene *s, plethron_error *err) {
+    static const ceilings_effort little = {
+        .n_repeats = 1, .n_launches = 1, .read_bytes = 1 << 16, .copy_bytes = 1 << 12};
+    plethron_ceilings ceilings = {.struct_size = sizeof ceilings, .launch_s = -1.0};
+    const plethron_status status = ceilings_measure(s->device, &little, &ceilings, err);
+    assert_true(status == PLETHRON_OK ? ceilings.launch_s > 0.0 : ceilings.launch_s == -1.0);
+    return status;
+}
+
 /* Closes what a scene holds; all closing functions take NULL. */
 static void clear(scene *s) {
     plethron_classes_close(s->classes);
@@ -153,7 +164,7 @@ static void clear(scene *s) {
 typedef plethron_status (*step)(scene *s, plethron_error *err);
 
 /* A stage is the last step; those before it prepare, without faults. First stages with a device, then the others. */
-enum { MAX_STEPS = 6, FIRST_WITH_KERNELS = 1, FIRST_WITHOUT_DEVICE = 4 };
+enum { MAX_STEPS = 6, FIRST_WITH_KERNELS = 1, FIRST_WITHOUT_DEVICE = 5 };
 static const struct stage {
     const char *name;
     step steps[MAX_STEPS];
@@ -162,6 +173,7 @@ static const struct stage {
     {"data set", {open_device, create_dataset}},
     {"train", {open_device, create_dataset, create_bank, train}},
     {"predict", {open_device, create_bank, predict}},
+    {"ceilings", {open_device, measure_ceilings}},
     {"bank", {create_bank}},
     {"names of features", {create_bank, name_targets, name_features}},
     {"names of targets", {create_bank, name_features, name_targets}},

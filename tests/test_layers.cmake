@@ -27,6 +27,7 @@ layer(device FILES host/device*.* USES public status handles OpenCL)
 layer(host_kernels FILES host/host_kernels.* host/host_loops.* host/host_variant.c host/opencl_c.h
       USES public status device dataset kernels) # the kernels' text compiled as C
 layer(program FILES host/program.* host/kernel_cache.* USES public status device handles host_kernels OpenCL)
+layer(ceilings FILES host/ceilings*.* USES public status device program)
 layer(random FILES host/random.* USES host_kernels kernels)
 layer(dataset FILES host/dataset*.* host/folds.* USES public status device program random)
 layer(problem FILES host/problem.* USES public status device dataset kernels)
@@ -38,7 +39,7 @@ layer(plan FILES host/plan*.* USES ${below_strategies} strategies random)
 layer(
     train FILES host/bank*.* host/model*.* host/train*.* host/predict*.*
     USES ${below_strategies} random strategies plan io)
-set(internal ${below_strategies} handles random strategies plan train io)
+set(internal ${below_strategies} ceilings handles random strategies plan train io)
 layer(tests FILES tests/*.c tests/*.h tests/fuzz/*.c tests/fuzz/*.h USES ${internal} OpenCL)
 layer(consumer FILES tests/package/*.c USES public)
 layer(bench FILES bench/*.c bench/*.h USES ${internal} OpenCL)
