@@ -13,6 +13,7 @@ int train_main(int argc, char **argv);
 int predict_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 /* ---- Errors and messages (print.c) ------------------------------------------------------------------------------ */
 

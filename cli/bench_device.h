@@ -1,0 +1,21 @@
+/* A case on a device of the library. */
+#ifndef PLETHRON_CLI_BENCH_DEVICE_H
+#define PLETHRON_CLI_BENCH_DEVICE_H
+
+#include "bench_row.h"
+
+/* Runs the case once, checks the result, and runs it several times more. Fails where the result is wrong: a wrong
+ * result is not timed. `selector` names the device in the row. */
+plethron_status bench_device_measure(const bench_problem *problem, plethron_device *device, const char *selector,
+                                     bench_row *row, plethron_error *err);
+
+/* Seconds from opening the device to the end of the first epoch, in a process of its own: cold with empty kernel
+ * caches, warm with full ones. NAN where such a process fails. The case is named by --case or --shape (`option`) and
+ * its value. */
+void bench_device_starts(const char *option, const char *value, const char *selector, int64_t seed, double *cold_s,
+                         double *warm_s);
+
+/* That process's work; prints the seconds on stdout. Returns the exit code. */
+int bench_start_main(const bench_case *shape, const char *selector, int64_t seed);
+
+#endif

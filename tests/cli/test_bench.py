@@ -1,0 +1,163 @@
+"""plethron bench on small shapes: what it refuses, what it writes. Nothing here passes or fails on a time."""
+
+import json
+import math
+
+import pytest
+
+SMALL = ["--shape", "300,7,5,3", "--device", "host"]
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    """A folder with b.json of a small run, what the run printed, and the document."""
+    from conftest import Program
+
+    program = Program(tmp_path_factory.mktemp("bench"))
+    done = program.run("bench", *SMALL, "--json", "b.json")
+    return program, done, json.loads((program.folder / "b.json").read_text())
+
+
+def test_list(program):
+    lines = program.run("bench", "--list").stdout.splitlines()
+    names = [line.split()[0] for line in lines]
+    for name in ("train-many", "train-ten", "train-one", "predict-one", "predict-many", "tiny", "seed", "sweep"):
+        assert name in names
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--device", "nosuch"], "no device matches 'nosuch'"),
+        (["--device", "host,nosuch"], "no device matches 'nosuch'"),
+        (["--json", "nowhere/b.json"], "nowhere/b.json"),
+        (["--compare", "missing.json"], "missing.json"),
+        (["--from", "missing.json"], "missing.json"),
+    ],
+)
+def test_fails_at_once(program, arguments, text):
+    assert text in program.fails("bench", *arguments)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"format": "plethron-bench", "version": 2, "rows": []}', '{"rows": []}', "\x00"]
+)
+def test_no_document(program, content):
+    program.write("old.json", content)
+    assert "old.json" in program.fails("bench", "--from", "old.json")
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--case", "nosuch"], "there is no case 'nosuch'"),
+        (["--shape", "1,2"], "--shape '1,2'"),
+        (["--shape", "1,0,2"], "--shape '1,0,2'"),
+        (["--shape", "1,2,3,4,5"], "--shape '1,2,3,4,5'"),
+        (["--shape", "1,2,3,-1"], "--shape '1,2,3,-1'"),
+        (["--shape", "1,2,x"], "--shape '1,2,x'"),
+        (["--shape", "99999999999999999999,2,3"], "--shape"),
+        (["--shape", "5,2,3", "--case", "tiny"], "exclude each other"),
+        (["--seed", "-1"], "--seed '-1'"),
+        (["surplus"], "'surplus' is one argument too many"),
+    ],
+)
+def test_usage(program, arguments, text):
+    done = program.run("bench", *arguments, code=2)
+    assert text in done.stderr and done.stdout == ""
+
+
+def test_too_large(program):
+    """Memory that nobody has is an error, not a crash."""
+    done = program.run("bench", "--shape", "2000000000,2000000000,1", "--device", "host", code=1)
+    assert "not enough memory" in done.stderr.splitlines()[-1]
+
+
+def test_document(document):
+    _, _, written = document
+    assert written["format"] == "plethron-bench" and written["version"] == 1 and written["seed"] == 1
+    assert written["machine"]["cores"] >= 1
+    (device,) = written["devices"]
+    assert device["selector"] == "host"
+    assert all(value > 0 for value in device["ceilings"].values())
+
+
+def test_rows(document):
+    _, _, written = document
+    rows = {row["device"]: row for row in written["rows"]}
+    assert {"host", "scalar"} <= set(rows)
+    for row in rows.values():
+        assert (row["n_samples"], row["n_features"], row["epochs"]) == (300, 7, 3)
+        assert 0 <= row["verified_error"] < 1e-4
+        flops = 4 * 300 * 7 * row["n_units"] * 3
+        assert math.isclose(row["gflops"], flops / row["seconds"]["device"] / 1e9, rel_tol=1e-3)
+        assert math.isclose(
+            row["speedup_over"]["host"], row["gflops"] / rows["host"]["gflops"], rel_tol=1e-3
+        )  # fmt: skip
+        assert row["bound"] in ("fma", "read", "latency")
+    host = rows["host"]
+    assert host["n_units"] == 5 and host["strategy"] and host["plan"]
+    assert host["seconds"]["cold"] > 0 and host["seconds"]["warm"] > 0
+    for name in ("device", "end_to_end"):
+        low, high = host["spread"][name]
+        assert low <= host["seconds"][name] <= high
+    assert host["seconds"]["end_to_end"] >= host["seconds"]["upload"]
+
+
+def test_table(document):
+    _, done, written = document
+    assert done.stderr.count("bench: ") >= 1
+    for row in written["rows"]:
+        assert any(line.split()[:2] == [row["case"], row["device"]] for line in done.stdout.splitlines())
+
+
+def test_ratios_to_itself(document):
+    program, _, written = document
+    done = program.run("bench", "--from", "b.json", "--compare", "b.json")
+    ratios = done.stdout[done.stdout.index("Against b.json") :].splitlines()[1:]
+    assert len(ratios) == len(written["rows"])
+    assert all(" 1.00x " in line and line.endswith("within the noise") for line in ratios)
+
+
+def test_ratios_outside_the_noise(document):
+    program, _, written = document
+    old = json.loads(json.dumps(written))
+    (host,) = (row for row in old["rows"] if row["device"] == "host")
+    host["gflops"] /= 1e6  # beyond any noise
+    old["rows"] = [host]
+    program.write("slow.json", json.dumps(old))
+    done = program.run("bench", "--from", "b.json", "--compare", "slow.json")
+    assert any("host" in line and line.endswith("faster") for line in done.stdout.splitlines())
+    assert any("scalar" in line and line.endswith("is not in it") for line in done.stdout.splitlines())
+
+
+def test_peers_are_added(document):
+    program, _, written = document
+    peer = dict(written["rows"][0], device="numpy")
+    program.write("peers.json", json.dumps(dict(written, rows=[peer], baselines={"numpy": "2.0"})))
+    program.run("bench", "--from", "b.json", "--peers", "peers.json", "--json", "all.json")
+    merged = json.loads((program.folder / "all.json").read_text())
+    assert [row["device"] for row in merged["rows"]] == [row["device"] for row in written["rows"]] + ["numpy"]
+    assert merged["baselines"]["numpy"] == "2.0"
+
+
+def test_prediction(program):
+    program.run("bench", "--shape", "1000,9,33,0", "--json", "p.json")
+    rows = json.loads((program.folder / "p.json").read_text())["rows"]
+    for row in rows:
+        assert row["epochs"] == 0 and 0 <= row["verified_error"] < 1e-5
+        assert math.isclose(
+            row["gflops"], 2 * 1000 * 9 * row["n_units"] / row["seconds"]["end_to_end"] / 1e9, rel_tol=1e-3
+        )  # fmt: skip
+
+
+def test_ceilings_alone(program):
+    program.run("bench", "--case", "ceilings", "--json", "c.json", "--device", "host")
+    assert json.loads((program.folder / "c.json").read_text())["rows"] == []
+
+
+def test_every_device(program):
+    """The default device and the host run the same shape to the same result."""
+    program.run("bench", "--shape", "500,9,33,4", "--no-starts", "--json", "d.json")
+    rows = json.loads((program.folder / "d.json").read_text())["rows"]
+    assert all(0 <= row["verified_error"] < 1e-4 for row in rows)
