@@ -4,6 +4,7 @@
 #include "bench_baseline.h"
 #include "bench_device.h"
 #include "bench_document.h"
+#include "bench_report.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -25,9 +26,10 @@ static const char help[] =
     "  -d, --device SEL,...    devices to run on, as 'plethron devices' lists them (default: the default device and\n"
     "                          host)\n"
     "      --json FILE         write everything as one JSON document (docs/benchmark.md describes it)\n"
+    "      --report FILE       write a page of HTML with pictures; all cases then include points of curves\n"
     "      --peers FILE        add the rows of another document, such as bench/peers/run.sh writes\n"
     "      --compare FILE      print the ratios to an older document, with their noise\n"
-    "      --from FILE         measure nothing: take the document FILE, for --compare\n"
+    "      --from FILE         measure nothing: take the document FILE, for --compare or --report\n"
     "      --no-starts         leave the cold and warm starts out\n"
     "      --seed N            seed of the data (default 1)\n"
     "      --list              list the cases\n"
@@ -40,7 +42,7 @@ static const char help[] =
     "cut for the latter. Rates count 4 N D M flops an epoch (2 for a prediction).\n"
     "\n"
     "examples:\n"
-    "  plethron bench\n"
+    "  plethron bench --json b.json --report b.html\n"
     "  plethron bench --device gpu,host --shape 100000,50,2000 --json mine.json\n"
     "  plethron bench --case train-many,train-one --compare before.json\n";
 
@@ -51,23 +53,30 @@ typedef struct bench_arguments {
     name_list cases, devices;
     const char *shape_text;
     bench_case shape; /* of --shape */
-    const char *json, *peers, *compare, *from;
+    const char *json, *report, *peers, *compare, *from;
     int64_t seed;
     bool list, start, no_starts;
 } bench_arguments;
 
 /* ---- The command line -------------------------------------------------------------------------------------------- */
 
-enum { SHAPE = 256, JSON, PEERS, COMPARE, FROM, NO_STARTS, SEED, LIST, START };
+enum { SHAPE = 256, JSON, REPORT, PEERS, COMPARE, FROM, NO_STARTS, SEED, LIST, START };
 
 static const struct option options[] = {
-    {"case", required_argument, NULL, 'c'},    {"shape", required_argument, NULL, SHAPE},
-    {"device", required_argument, NULL, 'd'},  {"json", required_argument, NULL, JSON},
-    {"peers", required_argument, NULL, PEERS}, {"compare", required_argument, NULL, COMPARE},
-    {"from", required_argument, NULL, FROM},   {"no-starts", no_argument, NULL, NO_STARTS},
-    {"seed", required_argument, NULL, SEED},   {"list", no_argument, NULL, LIST},
+    {"case", required_argument, NULL, 'c'},
+    {"shape", required_argument, NULL, SHAPE},
+    {"device", required_argument, NULL, 'd'},
+    {"json", required_argument, NULL, JSON},
+    {"report", required_argument, NULL, REPORT},
+    {"peers", required_argument, NULL, PEERS},
+    {"compare", required_argument, NULL, COMPARE},
+    {"from", required_argument, NULL, FROM},
+    {"no-starts", no_argument, NULL, NO_STARTS},
+    {"seed", required_argument, NULL, SEED},
+    {"list", no_argument, NULL, LIST},
     {"start", no_argument, NULL, START}, /* what --no-starts leaves out, as one process: for the program itself */
-    {"help", no_argument, NULL, 'h'},          {0},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static bool parse_shape(const char *text, bench_case *out) {
@@ -104,6 +113,7 @@ static bool parse_option(int option, const char *text, bench_arguments *a) {
     case SHAPE: a->shape_text = text; return parse_shape(text, &a->shape);
     case SEED: return option_whole(verb, "--seed", text, 0, UINT16_MAX, &a->seed);
     case JSON: a->json = text; return true;
+    case REPORT: a->report = text; return true;
     case PEERS: a->peers = text; return true;
     case COMPARE: a->compare = text; return true;
     case FROM: a->from = text; return true;
@@ -119,6 +129,8 @@ static int check_arguments(const bench_arguments *a) {
     for (size_t i = 0; i < a->cases.count; i++)
         if (!bench_case_find(a->cases.names[i]) && strcmp(a->cases.names[i], ceilings_only) != 0)
             return usage_error(verb, "there is no case '%s': --list names them", a->cases.names[i]);
+    if (a->json && a->report && strcmp(a->json, a->report) == 0)
+        return usage_error(verb, "--json and --report are both '%s'", a->json);
     if (a->shape_text && a->cases.count) return usage_error(verb, "--shape and --case exclude each other");
     return CLI_GO_ON;
 }
@@ -260,7 +272,7 @@ static plethron_status measure_case(bench_job *job, const bench_case *shape, ple
             leave_out(job, &reason);
             continue;
         }
-        if (!job->a->no_starts)
+        if (!job->a->no_starts && !bench_is_curve(shape->name))
             bench_device_starts(option, shape->name, selector, job->a->seed, &row.cold_s, &row.warm_s);
         TRY(keep(job, &row, &job->devices[i].ceilings, err));
     }
@@ -268,6 +280,7 @@ static plethron_status measure_case(bench_job *job, const bench_case *shape, ple
         leave_out(job, &reason);
     else if (job->blas)
         TRY(keep(job, &row, &job->host, err));
+    if (bench_is_curve(shape->name)) goto out;
     if (bench_scalar_measure(&problem, &row, &reason))
         leave_out(job, &reason);
     else
@@ -282,7 +295,7 @@ static plethron_status measure_cases(bench_job *job, plethron_error *err) {
     const bench_arguments *a = job->a;
     if (a->shape_text) return measure_case(job, &a->shape, err);
     for (size_t i = 0; i < bench_n_cases; i++) {
-        bool wanted = a->cases.count == 0;
+        bool wanted = a->cases.count == 0 && (a->report || !bench_is_curve(bench_cases[i].name));
         for (size_t c = 0; c < a->cases.count; c++)
             wanted = wanted || strcmp(a->cases.names[c], bench_cases[i].name) == 0;
         if (wanted) TRY(measure_case(job, &bench_cases[i], err));
@@ -324,6 +337,7 @@ static plethron_status bench(bench_job *job, plethron_error *err) {
     const bench_arguments *a = job->a;
     json_t *old = NULL, *peers = NULL;
     if (a->json) TRY(file_check_writable(a->json, err));
+    if (a->report) TRY(file_check_writable(a->report, err));
     if (a->compare) TRY(bench_document_read(a->compare, &old, err));
     if (a->peers) TRY(bench_document_read(a->peers, &peers, err));
     if (a->from)
@@ -337,6 +351,7 @@ static plethron_status bench(bench_job *job, plethron_error *err) {
     bench_print_table(job->document);
     if (old) bench_print_ratios(job->document, old, a->compare);
     if (a->json) TRY(bench_document_write(job->document, a->json, err));
+    if (a->report) TRY(bench_report_write(job->document, a->report, err));
 out:
     json_decref(old);
     json_decref(peers);

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where does a device overtake another one, transfers included? */
+#define CURVE_CASE(name, n_samples, n_units)                                                            \
+    {                                                                                                   \
+        name, "a point of a curve of the report", BENCH_TRAIN, BENCH_PLANE, n_samples, 64, n_units, 50, \
+            PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f                                            \
+    }
+
 const bench_case bench_cases[] = {
     {"train-many", "1,024 units on one X: bound by fma", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
      PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f},
@@ -25,8 +32,22 @@ const bench_case bench_cases[] = {
      PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f},
     {"sweep", "1,000 units, a class against nine, of the digits' shape", BENCH_TRAIN, BENCH_CLASSES, 1797, 64, 1000,
      300, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f},
+    CURVE_CASE("units-1", 4096, 1),
+    CURVE_CASE("units-4", 4096, 4),
+    CURVE_CASE("units-16", 4096, 16),
+    CURVE_CASE("units-64", 4096, 64),
+    CURVE_CASE("units-256", 4096, 256),
+    CURVE_CASE("units-1024", 4096, 1024),
+    CURVE_CASE("samples-64", 64, 64),
+    CURVE_CASE("samples-512", 512, 64),
+    CURVE_CASE("samples-4096", 4096, 64),
+    CURVE_CASE("samples-32768", 32768, 64),
 };
 const size_t bench_n_cases = sizeof bench_cases / sizeof *bench_cases;
+
+bool bench_is_curve(const char *name) {
+    return strncmp(name, "units-", strlen("units-")) == 0 || strncmp(name, "samples-", strlen("samples-")) == 0;
+}
 
 const bench_case *bench_case_find(const char *name) {
     for (size_t i = 0; i < bench_n_cases; i++)

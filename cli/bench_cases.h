@@ -28,6 +28,9 @@ typedef struct bench_case {
 extern const bench_case bench_cases[];
 extern const size_t bench_n_cases;
 
+/* True for the names of the cases that differ in one size, which a report draws as a curve. */
+bool bench_is_curve(const char *name);
+
 /* NULL when there is none of that name. */
 const bench_case *bench_case_find(const char *name);
 

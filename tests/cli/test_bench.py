@@ -1,5 +1,6 @@
 """plethron bench on small shapes: what it refuses, what it writes. Nothing here passes or fails on a time."""
 
+import html.parser
 import json
 import math
 
@@ -31,6 +32,7 @@ def test_list(program):
         (["--device", "nosuch"], "no device matches 'nosuch'"),
         (["--device", "host,nosuch"], "no device matches 'nosuch'"),
         (["--json", "nowhere/b.json"], "nowhere/b.json"),
+        (["--report", "nowhere/b.html"], "nowhere/b.html"),
         (["--compare", "missing.json"], "missing.json"),
         (["--from", "missing.json"], "missing.json"),
     ],
@@ -58,6 +60,7 @@ def test_no_document(program, content):
         (["--shape", "1,2,x"], "--shape '1,2,x'"),
         (["--shape", "99999999999999999999,2,3"], "--shape"),
         (["--shape", "5,2,3", "--case", "tiny"], "exclude each other"),
+        (["--json", "a", "--report", "a"], "--json and --report are both 'a'"),
         (["--seed", "-1"], "--seed '-1'"),
         (["surplus"], "'surplus' is one argument too many"),
     ],
@@ -139,6 +142,63 @@ def test_peers_are_added(document):
     merged = json.loads((program.folder / "all.json").read_text())
     assert [row["device"] for row in merged["rows"]] == [row["device"] for row in written["rows"]] + ["numpy"]
     assert merged["baselines"]["numpy"] == "2.0"
+
+
+class Page(html.parser.HTMLParser):
+    """Counts tags, and checks that every one that must be closed is."""
+
+    FREE = {"meta", "li", "th", "td", "tr", "p", "rect", "line", "circle", "polyline"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.count, self.text = [], {}, ""
+
+    def handle_starttag(self, tag, attributes):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag not in self.FREE:
+            self.open.append(tag)
+        for name, value in attributes:
+            assert name not in ("src", "href"), "the page needs something from elsewhere"
+            assert "nan" not in (value or "").split(",") and "inf" not in (value or ""), (tag, name, value)
+
+    def handle_endtag(self, tag):
+        if tag not in self.FREE:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read_page(path):
+    page = Page()
+    page.feed(path.read_text())
+    assert page.open == []
+    return page
+
+
+def test_report(document):
+    """A page whose every picture has its bars, and which says who wins; with hostile names, and curves made up."""
+    program, _, written = document
+    made_up = json.loads(json.dumps(written))
+    (host,) = (row for row in written["rows"] if row["device"] == "host")
+    for size, seconds in ((1, 0.001), (16, 0.002), (256, 0.02)):
+        made_up["rows"].append(dict(host, case=f"units-{size}", seconds={"end_to_end": seconds}))
+    made_up["rows"].append(dict(host, device="<peer> & \"co\"", gflops=1e6, seconds={"end_to_end": 1e-9}))
+    made_up["rows"].append(dict(host, case="fit", device="other", gflops=None, seconds={"end_to_end": 2.0}))
+    program.write("made-up.json", json.dumps(made_up))
+    program.run("bench", "--from", "made-up.json", "--report", "r.html")
+    page = read_page(program.folder / "r.html")
+    assert '<peer> & "co" wins' in page.text
+    assert page.count["rect"] == len(written["rows"]) + 2
+    assert page.count["polyline"] == 1
+    assert page.count["svg"] >= 3
+
+
+@pytest.mark.parametrize("rows", [[], [{}], [{"case": "a"}], [{"case": "a", "device": "b", "gflops": 0}]])
+def test_report_of_little(program, rows):
+    program.write("little.json", json.dumps({"format": "plethron-bench", "version": 1, "rows": rows}))
+    program.run("bench", "--from", "little.json", "--report", "r.html")
+    read_page(program.folder / "r.html")
 
 
 def test_prediction(program):

@@ -1,0 +1,266 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "bench_report.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char style[] =
+    "<style>\n"
+    ":root { color-scheme: light dark; --page: #fcfcfa; --ink: #22252b; --soft: #6a707b; --rule: #dcdfe4;\n"
+    "  --c0: #0b66c3; --c1: #c4520a; --c2: #2e8540; --c3: #8a3fb0; --c4: #9a7500; --c5: #b0274f; --other: #a3a9b3; }\n"
+    "@media (prefers-color-scheme: dark) {\n"
+    "  :root { --page: #16181c; --ink: #e4e6ea; --soft: #9aa1ad; --rule: #343840; --c0: #5aa9f5; --c1: #f39a52;\n"
+    "    --c2: #6cc480; --c3: #c48be0; --c4: #d9b44a; --c5: #f07c9c; --other: #626975; } }\n"
+    "body { font: 16px/1.5 system-ui, sans-serif; background: var(--page); color: var(--ink); max-width: 60rem;\n"
+    "  margin: 2rem auto; padding: 0 1.2rem; }\n"
+    "h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin: 2.4rem 0 .5rem; border-bottom: 1px solid var(--rule); "
+    "}\n"
+    "h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; } p { max-width: 46rem; } .soft { color: var(--soft); }\n"
+    "svg { width: 100%; height: auto; display: block; }\n"
+    ".wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .82rem; white-space: nowrap; }\n"
+    "th, td { padding: .2rem .55rem; text-align: right; border-bottom: 1px solid var(--rule); }\n"
+    "th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }\n"
+    "svg text { font: 13px system-ui, sans-serif; fill: var(--ink); } svg .tick, svg .value { fill: var(--soft); }\n"
+    "svg .grid { stroke: var(--rule); } svg .roof { stroke: var(--ink); stroke-width: 2; }\n"
+    "svg .ours { fill: var(--c0); } svg .other { fill: var(--other); } svg .point { fill: var(--c0); }\n"
+    "svg .series { fill: none; stroke-width: 2; } svg .dot { stroke: none; }\n"
+    "svg .series.c0 { stroke: var(--c0); } svg .dot.c0 { fill: var(--c0); }\n"
+    "svg .series.c1 { stroke: var(--c1); } svg .dot.c1 { fill: var(--c1); }\n"
+    "svg .series.c2 { stroke: var(--c2); } svg .dot.c2 { fill: var(--c2); }\n"
+    "svg .series.c3 { stroke: var(--c3); } svg .dot.c3 { fill: var(--c3); }\n"
+    "svg .series.c4 { stroke: var(--c4); } svg .dot.c4 { fill: var(--c4); }\n"
+    "svg .series.c5 { stroke: var(--c5); } svg .dot.c5 { fill: var(--c5); }\n"
+    "</style>\n";
+
+static const json_t *rows_of(const json_t *document) {
+    return json_object_get(document, "rows");
+}
+
+/* True when no row before `row` is of its case. */
+static bool is_first_of_case(const json_t *rows, size_t row) {
+    const char *name = bench_text(json_array_get(rows, row), "case");
+    for (size_t i = 0; i < row; i++)
+        if (strcmp(bench_text(json_array_get(rows, i), "case"), name) == 0) return false;
+    return true;
+}
+
+/* ---- Words ------------------------------------------------------------------------------------------------------- */
+
+/* The row of the case with the highest rate, among the document's devices or among all others; NULL without any. */
+static const json_t *fastest(const json_t *document, const char *name, bool of_devices) {
+    const json_t *best = NULL;
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows_of(document), i, row) {
+        const double rate = bench_number(row, "gflops");
+        if (strcmp(bench_text(row, "case"), name) != 0 || bench_is_device(document, row) != of_devices ||
+            !isfinite(rate))
+            continue;
+        if (!best || rate > bench_number(best, "gflops")) best = row;
+    }
+    return best;
+}
+
+/* One sentence a case: who is fastest, and by how much. */
+static void write_verdict(FILE *page, const json_t *document, const char *name) {
+    const json_t *ours = fastest(document, name, true), *other = fastest(document, name, false);
+    if (!ours || !other) return;
+    const double ratio = bench_number(ours, "gflops") / bench_number(other, "gflops");
+    const double fraction = bench_number(ours, "fraction_of_ceiling");
+    fputs("<li><b>", page);
+    bench_html(page, name);
+    fputs("</b>: ", page);
+    if (ratio >= 1.0) {
+        fputs("plethron on ", page);
+        bench_html(page, bench_text(ours, "device"));
+        fprintf(page, " is %.2f times as fast as the best of the others, ", ratio);
+        bench_html(page, bench_text(other, "device"));
+    } else {
+        bench_html(page, bench_text(other, "device"));
+        fprintf(page, " <b>wins</b>: it is %.2f times as fast as plethron on ", 1.0 / ratio);
+        bench_html(page, bench_text(ours, "device"));
+    }
+    if (isfinite(fraction))
+        fprintf(page, "; plethron reaches %.2f of the %s ceiling", fraction, bench_text(ours, "bound"));
+    fputs(".</li>\n", page);
+}
+
+static void write_verdicts(FILE *page, const json_t *document) {
+    const json_t *rows = rows_of(document);
+    fputs("<h2>In short</h2>\n<ul>\n", page);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const char *name = bench_text(json_array_get(rows, i), "case");
+        if (is_first_of_case(rows, i) && !bench_is_curve(name)) write_verdict(page, document, name);
+    }
+    fputs("</ul>\n<p class=\"soft\">Rates of the epochs alone where a device's own time is known; uploads and starts "
+          "are in "
+          "the table at the end. OpenBLAS here is its best use: blocks that stay in the cache, on all cores.</p>\n",
+          page);
+}
+
+/* ---- Sections ---------------------------------------------------------------------------------------------------- */
+
+static void write_head(FILE *page, const json_t *document) {
+    const json_t *machine = json_object_get(document, "machine");
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width\">\n<title>plethron bench</title>\n",
+          page);
+    fputs(style, page);
+    fputs("</head>\n<body>\n<h1>plethron bench</h1>\n<p>", page);
+    bench_html(page, bench_text(machine, "processor"));
+    fprintf(page, ", %.0f cores, %.0f GiB. Measured ", bench_number(machine, "cores"),
+            bench_number(machine, "memory_bytes") / 0x1p30);
+    bench_html(page, bench_text(document, "created"));
+    fputs(" with plethron ", page);
+    bench_html(page, bench_text(document, "plethron"));
+    fputs(" ", page);
+    bench_html(page, bench_text(document, "commit"));
+    fputs(". Every result was checked against double precision before its time was taken.</p>\n", page);
+}
+
+static void write_device(FILE *page, const json_t *document, const json_t *device) {
+    const json_t *ceilings = json_object_get(device, "ceilings");
+    fputs("<h3>", page);
+    bench_html(page, bench_text(device, "selector"));
+    fputs(": ", page);
+    bench_html(page, bench_text(device, "name"));
+    fprintf(
+        page,
+        "</h3>\n<p>At most %.0f GFLOP/s by fma and %.1f GB/s of reads; a launch %.3g us, %.3g us of many; upload %.1f "
+        "GB/s, download %.1f GB/s.</p>\n",
+        bench_number(ceilings, "fma_flops_per_s") / 1e9, bench_number(ceilings, "read_bytes_per_s") / 1e9,
+        1e6 * bench_number(ceilings, "launch_s"), 1e6 * bench_number(ceilings, "batched_launch_s"),
+        bench_number(ceilings, "upload_bytes_per_s") / 1e9, bench_number(ceilings, "download_bytes_per_s") / 1e9);
+    bench_picture_roofline(page, document, device);
+}
+
+static void write_devices(FILE *page, const json_t *document) {
+    size_t i;
+    json_t *device;
+    if (json_array_size(json_object_get(document, "devices")) == 0) return;
+    fputs("<h2>How near to the hardware's limit</h2>\n<p>The line is the roof that this run measured: memory to the "
+          "left, "
+          "arithmetic to the right. A point is a case; its height is what it reaches. Cases whose data fit a cache may "
+          "stand above the slope.</p>\n",
+          page);
+    json_array_foreach(json_object_get(document, "devices"), i, device) write_device(page, document, device);
+}
+
+static void write_bars(FILE *page, const json_t *document) {
+    const json_t *rows = rows_of(document);
+    fputs("<h2>Beside the others</h2>\n<p>Longer is faster, except where seconds are given. Coloured: plethron.</p>\n",
+          page);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *name = bench_text(row, "case");
+        if (!is_first_of_case(rows, i) || bench_is_curve(name)) continue;
+        fputs("<h3>", page);
+        bench_html(page, name);
+        fprintf(page, " <span class=\"soft\">%.0f samples, %.0f features, %.0f units</span></h3>\n",
+                bench_number(row, "n_samples"), bench_number(row, "n_features"), bench_number(row, "n_units"));
+        bench_picture_bars(page, document, name);
+    }
+}
+
+static void write_curves(FILE *page, const json_t *document) {
+    const json_t *rows = rows_of(document);
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        any = any || bench_is_curve(bench_text(json_array_get(rows, i), "case"));
+    if (!any) return;
+    fputs("<h2>When does which device pay?</h2>\n<p>Seconds of a whole training, uploads included: 64 features, 50 "
+          "epochs. "
+          "Lower is faster; where two lines cross, one device overtakes the other. 4,096 samples, more and more units:"
+          "</p>\n",
+          page);
+    bench_picture_curve(page, rows, "units-", "units");
+    fputs("<p>64 units, more and more samples:</p>\n", page);
+    bench_picture_curve(page, rows, "samples-", "samples");
+}
+
+static void write_cell(FILE *page, double value, const char *format) {
+    fputs("<td>", page);
+    if (isfinite(value))
+        fprintf(page, format[0] == 'e' ? "%.1e" : format[0] == 's' ? "%.3g" : "%.2f", value);
+    else
+        fputs("–", page);
+    fputs("</td>", page);
+}
+
+static void write_table(FILE *page, const json_t *document) {
+    static const char *const times[] = {"cold", "warm", "upload", "device", "end_to_end"};
+    size_t i;
+    json_t *row;
+    fputs(
+        "<h2>All figures</h2>\n<p class=\"soft\">Times in seconds, medians. The plan of each row stands in the JSON "
+        "document.</p>\n<div class=\"wide\"><table>\n<tr><th>case<th>device<th>strategy<th>units<th>epochs<th>cold<th>"
+        "warm<th>upload<th>device<th>in all<th>GFLOP/s<th>GB/s<th>of ceiling<th>bound<th>to host<th>to BLAS<th>error"
+        "</tr>\n",
+        page);
+    json_array_foreach(rows_of(document), i, row) {
+        const json_t *seconds = json_object_get(row, "seconds"), *speedups = json_object_get(row, "speedup_over");
+        fputs("<tr><td>", page);
+        bench_html(page, bench_text(row, "case"));
+        fputs("</td><td>", page);
+        bench_html(page, bench_text(row, "device"));
+        fputs("</td><td>", page);
+        bench_html(page, bench_text(row, "strategy"));
+        fprintf(page, "</td><td>%.0f</td><td>%.0f</td>", bench_number(row, "n_units"), bench_number(row, "epochs"));
+        for (size_t t = 0; t < sizeof times / sizeof *times; t++)
+            write_cell(page, bench_number(seconds, times[t]), "s");
+        write_cell(page, bench_number(row, "gflops"), "s");
+        write_cell(page, bench_number(row, "gbytes_per_s"), "s");
+        write_cell(page, bench_number(row, "fraction_of_ceiling"), "");
+        fputs("<td>", page);
+        bench_html(page, bench_text(row, "bound"));
+        fputs("</td>", page);
+        write_cell(page, bench_number(speedups, "host"), "");
+        write_cell(page, bench_number(speedups, "openblas"), "");
+        write_cell(page, bench_number(row, "verified_error"), "e");
+        fputs("</tr>\n", page);
+    }
+    fputs("</table></div>\n", page);
+}
+
+static void write_baselines(FILE *page, const json_t *document) {
+    const char *name;
+    json_t *description;
+    fputs("<h2>The others</h2>\n<ul>\n", page);
+    json_object_foreach(json_object_get(document, "baselines"), name, description) {
+        fputs("<li>", page);
+        bench_html(page, name);
+        fputs(": ", page);
+        bench_html(page, json_is_string(description) ? json_string_value(description) : "");
+        fputs("</li>\n", page);
+    }
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows_of(document), i, row) { /* whole fits tell in their plan what they did */
+        if (bench_is_device(document, row) || isfinite(bench_number(row, "gflops"))) continue;
+        fputs("<li>", page);
+        bench_html(page, bench_text(row, "case"));
+        fputs(": ", page);
+        bench_html(page, bench_text(row, "plan"));
+        fputs("</li>\n", page);
+    }
+    fputs("</ul>\n</body>\n</html>\n", page);
+}
+
+plethron_status bench_report_write(const json_t *document, const char *path, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    plethron_output *output = NULL;
+    TRY(plethron_output_open(path, &output, err));
+    FILE *page = plethron_output_stream(output);
+    write_head(page, document);
+    write_verdicts(page, document);
+    write_bars(page, document);
+    write_devices(page, document);
+    write_curves(page, document);
+    write_table(page, document);
+    write_baselines(page, document);
+    TRY(plethron_output_commit(output, err));
+out:
+    plethron_output_close(output);
+    return status;
+}
