@@ -4,7 +4,8 @@
  *     kernel_plans FOLDER      FOLDER takes the programs' sources
  *
  * The library itself chooses the plans, by its own planner and on GPUs of several sizes: no tile size stands here. To
- * have a new strategy or a new option of a bank checked, add it to `strategies`, or a problem to `problems`. */
+ * have a new strategy or a new option of a bank checked, add it to `strategies`, to `use_features`, or a problem to
+ * `problems`. */
 #include "plethron.h"
 #include "recording_driver.h"
 
@@ -13,18 +14,34 @@
 #include <string.h>
 
 /* The last, NULL, is the planner's choice. A strategy that does not apply to a problem is passed over. */
-static const char *const strategies[] = {"staged", NULL};
+static const char *const strategies[] = {"staged", "fused", NULL};
+
+/* What of a bank is used. */
+typedef enum features {
+    PLAIN,
+    FULL,    /* optimisers, schedules, row weights, folds, bootstraps, stopping rules, standardisation, ROC curves */
+    BATCHES, /* mini-batches */
+    ENTITIES /* rows of its own for each unit */
+} features;
 
 typedef struct problem {
     const char *name;
     size_t n_samples, n_features, n_units, n_targets;
     int n_losses; /* of log, mse and tutorial: unit j has loss j modulo n_losses */
     bool predict; /* with the trained bank, too */
+    features features;
 } problem;
 
 static const problem problems[] = {
-    {"many", 10240, 128, 1024, 1, 1, true}, {"ten", 10240, 784, 10, 1, 1, true}, {"one", 65536, 64, 1, 1, 1, true},
-    {"tiny", 5, 3, 1024, 1, 1, false},      {"seed", 5, 3, 1, 1, 1, false},      {"mixed", 1000, 64, 96, 3, 3, false},
+    {"many", 10240, 128, 1024, 1, 1, true, PLAIN},
+    {"ten", 10240, 784, 10, 1, 1, true, PLAIN},
+    {"one", 65536, 64, 1, 1, 1, true, PLAIN},
+    {"tiny", 5, 3, 1024, 1, 1, false, PLAIN},
+    {"seed", 5, 3, 1, 1, 1, false, PLAIN},
+    {"mixed", 1000, 64, 96, 3, 3, false, PLAIN},
+    {"full", 1000, 64, 96, 1, 1, false, FULL},
+    {"batches", 1000, 64, 96, 1, 1, false, BATCHES},
+    {"entities", 1024, 16, 64, 1, 1, false, ENTITIES},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -44,6 +61,29 @@ static void *zeros(size_t count, size_t size) {
     exit(EXIT_FAILURE);
 }
 
+/* Sets what the problem uses besides its losses and targets. */
+static void use_features(const problem *p, plethron_bank_options *options) {
+    static const int64_t optimizers[] = {PLETHRON_OPTIMIZER_GD, PLETHRON_OPTIMIZER_MOMENTUM,
+                                         PLETHRON_OPTIMIZER_NESTEROV, PLETHRON_OPTIMIZER_ADAM};
+    static int64_t optimizer[1024], schedule = PLETHRON_SCHEDULE_COSINE, zero = 0, one = 1;
+    static float little = 1e-3f;
+    static int64_t entity[1024];
+    for (size_t j = 0; j < p->n_units; j++) {
+        optimizer[j] = optimizers[j % COUNT(optimizers)];
+        entity[j] = (int64_t)j;
+    }
+    if (p->features == FULL) {
+        options->l1 = options->l2 = options->tolerance = (plethron_floats){&little, 1};
+        options->optimizer = (plethron_integers){optimizer, p->n_units};
+        options->schedule = (plethron_integers){&schedule, 1};
+        options->weight_column = options->excluded_fold = (plethron_integers){&zero, 1};
+        options->bootstrap = options->balanced = options->patience = (plethron_integers){&one, 1};
+        options->check_every = 1;
+    }
+    if (p->features == BATCHES) options->batch_size = 256;
+    if (p->features == ENTITIES) options->entity = (plethron_integers){entity, p->n_units};
+}
+
 static plethron_bank *make_bank(const problem *p) {
     plethron_error err;
     plethron_bank *bank = NULL;
@@ -52,14 +92,47 @@ static plethron_bank *make_bank(const problem *p) {
         losses[j] = (int64_t)j % p->n_losses;
         targets[j] = (int64_t)(j % p->n_targets);
     }
-    const plethron_bank_options options = {.struct_size = sizeof options,
-                                           .epochs = {&n_epochs, 1},
-                                           .loss = {losses, p->n_units},
-                                           .target = {targets, p->n_units}};
+    plethron_bank_options options = {.struct_size = sizeof options,
+                                     .epochs = {&n_epochs, 1},
+                                     .loss = {losses, p->n_units},
+                                     .target = {targets, p->n_units}};
+    use_features(p, &options);
     check(plethron_bank_create(p->n_features, p->n_units, &options, &bank, &err), p->name, &err);
     free(losses);
     free(targets);
     return bank;
+}
+
+static plethron_dataset *make_dataset(plethron_device *device, const problem *p, const float *X) {
+    plethron_error err;
+    plethron_dataset *data = NULL;
+    float *Y = zeros(p->n_samples * p->n_targets, sizeof *Y), *weights = zeros(p->n_samples, sizeof *weights);
+    uint8_t *folds = zeros(p->n_samples, sizeof *folds);
+    int64_t *offsets = zeros(p->n_units + 1, sizeof *offsets);
+    plethron_dataset_options options = {.struct_size = sizeof options};
+    for (size_t i = 0; i < p->n_samples; i++) {
+        Y[i * p->n_targets] = (float)(i % 2);
+        weights[i] = 1.0f;
+        folds[i] = i / 2 % 2;
+    }
+    for (size_t j = 0; j <= p->n_units; j++) offsets[j] = (int64_t)(j * p->n_samples / p->n_units);
+    if (p->features == FULL) {
+        options.standardize = true;
+        options.sample_weights = weights;
+        options.n_weight_columns = 1;
+        options.folds = folds;
+    }
+    if (p->features == ENTITIES) {
+        options.entity_offsets = offsets;
+        options.n_entities = p->n_units;
+    }
+    check(plethron_dataset_create(device, X, p->n_samples, p->n_features, Y, p->n_targets, &options, &data, &err),
+          p->name, &err);
+    free(Y);
+    free(weights);
+    free(folds);
+    free(offsets);
+    return data;
 }
 
 typedef struct shown_plan {
@@ -82,8 +155,11 @@ static void record_training(plethron_device *device, const problem *p, plethron_
     snprintf(label, sizeof label, "%s/%s/%d", p->name, strategy ? strategy : "planner", info->index);
     recording_begin(label, folder);
     shown_plan plan = {.label = label};
-    const plethron_train_options how = {
-        .struct_size = sizeof how, .strategy = strategy, .on_progress = show_plan, .context = &plan};
+    const plethron_train_options how = {.struct_size = sizeof how,
+                                        .strategy = strategy,
+                                        .on_progress = show_plan,
+                                        .context = &plan,
+                                        .auc = p->features == FULL};
     plethron_bank *bank = make_bank(p);
     const plethron_status status = plethron_train(data, bank, &how, &err);
     if (status != PLETHRON_ERROR_UNSUPPORTED) check(status, label, &err);
@@ -97,15 +173,14 @@ static void record_training(plethron_device *device, const problem *p, plethron_
 }
 
 static void record_problem(plethron_device *device, const problem *p, const char *folder) {
-    plethron_error err;
-    plethron_dataset *data = NULL;
-    float *X = zeros(p->n_samples * p->n_features, sizeof *X), *Y = zeros(p->n_samples * p->n_targets, sizeof *Y);
-    check(plethron_dataset_create(device, X, p->n_samples, p->n_features, Y, p->n_targets, NULL, &data, &err), p->name,
-          &err);
+    float *X = zeros(p->n_samples * p->n_features, sizeof *X);
+    char label[64];
+    snprintf(label, sizeof label, "%s/data/%d", p->name, plethron_device_describe(device)->index);
+    recording_begin(label, folder); /* standardisation has a program of its own */
+    plethron_dataset *data = make_dataset(device, p, X);
     for (size_t s = 0; s < COUNT(strategies); s++) record_training(device, p, data, strategies[s], folder, X);
     plethron_dataset_close(data);
     free(X);
-    free(Y);
 }
 
 static void record_ceilings(plethron_device *device, const char *folder) {

@@ -112,17 +112,28 @@ out:
     return status;
 }
 
+/* The shortest of three: other work on the device must not pass for the kernel's own time. */
+static plethron_status shortest_fma(ceiling_run *run, int n_steps, double *seconds, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    double this_s = 0.0;
+    for (int repeat = 0; repeat < 3; repeat++) {
+        TRY(time_fma(run, n_steps, &this_s, err));
+        if (repeat == 0 || this_s < *seconds) *seconds = this_s;
+    }
+out:
+    return status;
+}
+
 static plethron_status measure_fma(ceiling_run *run, plethron_ceilings *out, plethron_error *err) {
     plethron_status status;
     double seconds = 0.0, best_s = 0.0;
     int n_steps = 1 << 8;
     TRY(device_buffer_create(run->device, run->shape.items * sizeof(float), "the results of a ceiling", &run->results,
                              err));
-    TRY(time_fma(run, n_steps, &seconds, err)); /* a first launch may compile */
-    TRY(time_fma(run, n_steps, &seconds, err));
+    TRY(shortest_fma(run, n_steps, &seconds, err)); /* a first launch may compile */
     while (seconds < run->effort->seconds && n_steps < MAX_STEPS) {
         n_steps *= 2;
-        TRY(time_fma(run, n_steps, &seconds, err));
+        TRY(shortest_fma(run, n_steps, &seconds, err));
     }
     for (int repeat = 0; repeat < run->effort->n_repeats; repeat++) {
         TRY(time_fma(run, n_steps, &seconds, err));

@@ -64,9 +64,19 @@ static double time_fma(const ceiling_loops *loops, int n_steps) {
     return seconds;
 }
 
+/* The shortest of three: other work on the cores must not pass for the loop's own time. */
+static double shortest_fma(const ceiling_loops *loops, int n_steps) {
+    double shortest_s = time_fma(loops, n_steps);
+    for (int repeat = 1; repeat < 3; repeat++) {
+        const double seconds = time_fma(loops, n_steps);
+        if (seconds < shortest_s) shortest_s = seconds;
+    }
+    return shortest_s;
+}
+
 static void measure_fma(const ceilings_effort *effort, const ceiling_loops *loops, plethron_ceilings *out) {
     int n_steps = MIN_STEPS;
-    while (time_fma(loops, n_steps) < effort->seconds && n_steps < MAX_STEPS) n_steps *= 2;
+    while (n_steps < MAX_STEPS && shortest_fma(loops, n_steps) < effort->seconds) n_steps *= 2;
     for (int repeat = 0; repeat < effort->n_repeats; repeat++) {
         const double rate = 2.0 * loops->lanes * CHAINS * (double)n_steps * n_cores() / time_fma(loops, n_steps);
         if (rate > out->fma_flops_per_s) out->fma_flops_per_s = rate;
