@@ -106,7 +106,7 @@ static void fill_unit(test_case *c, size_t j, float rate, uint64_t *random) {
     units->id[j] = (int64_t)j;
     units->epochs[j] = CASE_MAX_EPOCHS;
     units->learning_rate[j] = rate * (0.5f + 0.5f * random_share(random));
-    if (c->shape.units != UNITS_ALIKE) fill_mixed(units, j, random);
+    if (c->shape.units >= UNITS_MIXED) fill_mixed(units, j, random);
     if (c->shape.units == UNITS_FULL) fill_full(units, j, random);
 }
 
@@ -148,7 +148,7 @@ void case_close(test_case *c) {
 plethron_dataset *case_dataset(const test_case *c, plethron_device *device) {
     plethron_dataset *dataset = NULL;
     plethron_dataset_options options = {.struct_size = sizeof options, .standardize = c->standardize};
-    if (c->shape.units == UNITS_FULL) {
+    if (c->shape.units == UNITS_FULL || c->shape.units == UNITS_PLAIN) {
         options.sample_weights = c->sample_weights;
         options.n_weight_columns = CASE_WEIGHT_COLUMNS;
         options.folds = c->folds;
@@ -373,12 +373,27 @@ static bool same_array_value(const plethron_bank *bank_a, size_t a, const plethr
                   (const char *)bank_array_memory(bank_b, array) + b * size, size) == 0;
 }
 
-void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what) {
+void case_weights(const plethron_bank *bank, size_t unit, double *w) {
+    for (size_t k = 0; k <= bank->n_features; k++) w[k] = (double)bank->weights[k * bank->n_units + unit];
+}
+
+plethron_unit case_unit(const plethron_bank *bank, size_t unit) {
+    plethron_unit values = {.struct_size = sizeof values};
+    check_ok(plethron_bank_unit(bank, unit, &values, &case_error));
+    return values;
+}
+
+void check_same_weights(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b,
+                        const char *what) {
     for (size_t k = 0; k <= bank_a->n_features; k++) { /* the bias behind the weights */
         const float *w_a = bank_a->weights + k * bank_a->n_units + a, *w_b = bank_b->weights + k * bank_b->n_units + b;
         if (memcmp(w_a, w_b, sizeof *w_a) != 0)
             fail_msg("%s: weight %zu of unit %zu is %a and %a", what, k, a, (double)*w_a, (double)*w_b);
     }
+}
+
+void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what) {
+    check_same_weights(bank_a, a, bank_b, b, what);
     for (size_t i = 0; i < BANK_N_ARRAYS; i++)
         if (!same_array_value(bank_a, a, bank_b, b, &bank_arrays[i]))
             fail_msg("%s: %s of unit %zu is %a and %a", what, bank_arrays[i].name, a,

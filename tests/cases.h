@@ -12,6 +12,7 @@
 
 typedef enum case_units {
     UNITS_ALIKE, /* all learn target 0 by the log loss, for as many epochs */
+    UNITS_PLAIN, /* alike, on data with sample weights and folds */
     UNITS_MIXED, /* losses, targets, classes, rates, l2 and epochs (0 among them) differ from unit to unit */
     /* Mixed, and so is all else that a unit may have: optimiser, schedule, l1, class weights, columns of sample
      * weights, excluded folds, bootstraps, missing targets; a tolerance or patience that may stop it */
@@ -110,6 +111,11 @@ void case_check_status(plethron_status status, const char *call, const char *fil
 void check_near(double got, double want, double tolerance, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* A unit's weights [n_features + 1] as doubles. */
+void case_weights(const plethron_bank *bank, size_t unit, double *w);
+plethron_unit case_unit(const plethron_bank *bank, size_t unit);
+/* Fails unless the units have the same bits in their weights. */
+void check_same_weights(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what);
 /* Fails unless unit a of one bank and unit b of the other have the same bits: weights, values, state and measures. */
 void check_same_unit(const plethron_bank *bank_a, size_t a, const plethron_bank *bank_b, size_t b, const char *what);
 /* Trains the units numbered in `units` as a bank of their own and compares each with its twin in the trained `all`. */

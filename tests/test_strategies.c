@@ -17,13 +17,6 @@ static case_ways ways;
 
 /* ---- Against the reference --------------------------------------------------------------------------------------- */
 
-/* A unit's weights [n_features + 1] as doubles. */
-static void unit_weights(const plethron_bank *bank, size_t unit, double *w) {
-    const size_t n_features = plethron_bank_n_features(bank), n_units = plethron_bank_n_units(bank);
-    for (size_t k = 0; k < n_features; k++) w[k] = (double)plethron_bank_weights(bank)[k * n_units + unit];
-    w[n_features] = (double)plethron_bank_biases(bank)[unit];
-}
-
 /* Measures and predictions follow from the weights that were reached: those are exact here, so the bound is 0. */
 static void check_measures(const reference_unit *unit, const plethron_unit *got, const double *w, const double *zero,
                            const char *name) {
@@ -97,9 +90,8 @@ static void check_unit(const test_case *c, size_t j, const plethron_bank *bank, 
     char name[256];
     snprintf(name, sizeof name, "%s, %zu samples, %zu features, unit %zu of %zu", way_name, c->shape.n_samples,
              c->shape.n_features, j, c->shape.n_units);
-    plethron_unit got = {.struct_size = sizeof got};
-    check_ok(plethron_bank_unit(bank, j, &got, &case_error));
-    unit_weights(bank, j, got_w);
+    const plethron_unit got = case_unit(bank, j);
+    case_weights(bank, j, got_w);
     if (reference_full_weight_sum(&unit) == 0.0) {
         check_untrained(&got, got_w, at.w, n_weights, name);
     } else {
@@ -130,7 +122,7 @@ static void check_way(const case_way *way, const test_case *c) {
     check_ok(plethron_predict(way->device, bank, c->X, c->shape.n_samples, P, &case_error));
     for (size_t j = 0; j < n_units; j = next_unit(j, n_units)) {
         reference_point at = reference_point_open(c->shape.n_features);
-        unit_weights(start, j, at.w);
+        case_weights(start, j, at.w);
         check_unit(c, j, bank, P, at, way->name);
         free(at.w);
     }
