@@ -100,8 +100,8 @@ static plethron_status open(standardizer *self, plethron_error *err) {
     TRY(device_buffer_upload(self->segments_there, 0, segments_bytes, self->segments, err));
     TRY(device_buffer_create(device, ranges_bytes, "the ranges of segments", &self->ranges_there, err));
     TRY(device_buffer_upload(self->ranges_there, 0, ranges_bytes, self->ranges, err));
-    TRY(device_buffer_create(device, self->n_segments * 4 * n_features * DATASET_TILE * sizeof(float),
-                             "the sums of features", &self->sums_there, err));
+    TRY(device_buffer_create(device, self->n_segments * 4 * n_features * sizeof(float), "the sums of features",
+                             &self->sums_there, err));
     TRY(device_buffer_create(device, 4 * n_values * sizeof(float), "the sums of features", &self->totals_there, err));
     TRY(device_buffer_create(device, 3 * n_values * sizeof(float), "the means of features", &self->means_there, err));
 out:
@@ -125,13 +125,13 @@ static plethron_status upload_means(const standardizer *self, plethron_error *er
 static plethron_status sum(standardizer *self, int around, plethron_error *err) {
     plethron_status status;
     const size_t n_features = self->dataset->n_features;
-    const kernel_range cells = launch_range(self, n_features * DATASET_TILE, self->n_segments);
-    const kernel_range features = launch_range(self, n_features, self->n_ranges);
+    const kernel_range segments = launch_range(self, n_features, self->n_segments);
+    const kernel_range ranges = launch_range(self, n_features, self->n_ranges);
     TRY(upload_means(self, err));
-    TRY(kernel_launch(self->moments, &cells, err, "bbbbii", self->dataset->X, self->segments_there, self->means_there,
-                      self->sums_there, (int)n_features, around));
-    TRY(kernel_launch(self->add_moments, &features, err, "bbbi", self->sums_there, self->ranges_there,
-                      self->totals_there, (int)n_features));
+    TRY(kernel_launch(self->moments, &segments, err, "bbbbii", self->dataset->X, self->segments_there,
+                      self->means_there, self->sums_there, (int)n_features, around));
+    TRY(kernel_launch(self->add_moments, &ranges, err, "bbbi", self->sums_there, self->ranges_there, self->totals_there,
+                      (int)n_features));
     TRY(device_buffer_download(self->totals_there, 0, self->n_ranges * 4 * n_features * sizeof(float), self->totals,
                                err));
 out:

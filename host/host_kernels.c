@@ -59,7 +59,7 @@ RUN(add_blocks, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
 RUN(check, B(0), B(1), B(2), B(3), B(4), I(5), I(6), I(7), I(8))
 RUN(keep_best, B(0), B(1), B(2), I(3), I(4))
 RUN(auc_keys, B(0), B(1), B(2), ROWS_AT(3), I(12), I(13), I(14), I(15), I(16), I(17), I(18))
-RUN(auc_sort, B(0), B(1), I(2), I(3), I(4), I(5))
+RUN(auc_sort, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
 RUN(auc_sum, B(0), B(1), B(2), I(3), I(4), I(5), I(6), I(7))
 RUN(bootstrap, B(0), B(1), I(2), I(3), I(4))
 RUN(order, B(0), I(1), I(2), I(3), I(4), I(5), I(6))
@@ -76,7 +76,7 @@ const host_kernel HOST_KERNELS[] = {
     {"check", "bbbbbiiii", run_check},
     {"keep_best", "bbbii", run_keep_best},
     {"auc_keys", "bbb" ROWS_TYPES "iiiiiii", run_auc_keys},
-    {"auc_sort", "bbiiii", run_auc_sort},
+    {"auc_sort", "bbiiiii", run_auc_sort},
     {"auc_sum", "bbbiiiii", run_auc_sum},
     {"bootstrap", "bbiii", run_bootstrap},
     {"order", "biiiiii", run_order},

@@ -158,6 +158,26 @@ out:
     return status;
 }
 
+/* How often the bootstrap draws each row for each unit. */
+static plethron_status draw_counts(live_set *live, plethron_error *err) {
+    enum { DRAWS = 64 /* of an item: bootstrap.cl */ };
+    plethron_status status;
+    const train_problem *p = live->problem;
+    const size_t n_samples = p->dataset->n_samples;
+    const kernel_range range = {
+        .global = {p->unit_stride, (n_samples + DRAWS - 1) / DRAWS, 1},
+        .local = {live->plan->tiling.local_memory ? UNIT_PADDING : 1, 1, 1},
+    };
+    TRY(device_buffer_create(live->device, p->dataset->y_stride * p->unit_stride, "the bootstrap's counts",
+                             &live->rows.counts, err));
+    TRY(device_buffer_zero(live->rows.counts, err));
+    TRY(program_kernel(live->kernels->draws, "bootstrap", &live->kernels->bootstrap, err));
+    TRY(kernel_launch(live->kernels->bootstrap, &range, err, "bbiii", live->rows.counts, live->units, (int)n_samples,
+                      (int)p->n_units, (int)p->unit_stride));
+out:
+    return status;
+}
+
 /* Counts of the bootstrap, and room for X in another order. */
 static plethron_status open_draws(live_set *live, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
@@ -168,15 +188,7 @@ static plethron_status open_draws(live_set *live, plethron_error *err) {
     if (!(p->uses & (USE_BOOTSTRAP | USE_SHUFFLE))) return status;
     TRY(tiling_program(live->device, &live->plan->tiling, p->uses, sources, sizeof sources / sizeof *sources, &k->draws,
                        err));
-    if (p->uses & USE_BOOTSTRAP) {
-        const size_t local = live->plan->tiling.local_memory ? UNIT_PADDING : 1;
-        const kernel_range range = {.global = {p->unit_stride, 1, 1}, .local = {local, 1, 1}};
-        TRY(device_buffer_create(live->device, dataset->y_stride * p->unit_stride, "the bootstrap's counts",
-                                 &live->rows.counts, err));
-        TRY(program_kernel(k->draws, "bootstrap", &k->bootstrap, err));
-        TRY(kernel_launch(k->bootstrap, &range, err, "bbiii", live->rows.counts, live->units, (int)dataset->n_samples,
-                          (int)p->n_units, (int)p->unit_stride));
-    }
+    if (p->uses & USE_BOOTSTRAP) TRY(draw_counts(live, err));
     if (p->uses & USE_SHUFFLE) {
         size_t n_floats = 0;
         dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats);
@@ -284,12 +296,18 @@ plethron_status live_count_launches(live_set *live, unsigned n, plethron_error *
 
 /* ---- The order of the rows --------------------------------------------------------------------------------------- */
 
+/* `items` in groups that GPUs fill, and `rows` of them. */
+static kernel_range place_range(const live_set *live, size_t items, size_t rows) {
+    enum { GROUP_ITEMS = 64 };
+    const size_t local = live->plan->tiling.local_memory ? GROUP_ITEMS : 1;
+    return (kernel_range){.global = {(items + local - 1) / local * local, rows, 1}, .local = {local, 1, 1}};
+}
+
 /* The first n_samples rows in the order of an epoch; 0: all stay in their own places. */
 static plethron_status draw_order(live_set *live, size_t n_samples, int64_t epoch, plethron_error *err) {
     const int64_t seed = live->problem->batch_seed;
     const int n_places = (int)live->problem->dataset->y_stride;
-    kernel_range range = {.global = {(size_t)n_places, 1, 1}, .local = {1, 1, 1}};
-    if (live->plan->tiling.local_memory) range.local[0] = DATASET_TILE;
+    const kernel_range range = place_range(live, (size_t)n_places, 1);
     return kernel_launch(live->kernels->order, &range, err, "biiiiii", live->rows.order, (int)n_samples, n_places,
                          random_half_bits(live->problem->dataset->n_samples), (int)(uint32_t)seed,
                          (int)(uint32_t)((uint64_t)seed >> 32), (int)(uint32_t)epoch);
@@ -299,8 +317,8 @@ static plethron_status draw_order(live_set *live, size_t n_samples, int64_t epoc
 static plethron_status shuffle(live_set *live, int64_t epoch, plethron_error *err) {
     plethron_status status;
     const plethron_dataset *dataset = live->problem->dataset;
-    kernel_range range = {.global = {dataset->y_stride, dataset->n_features, 1}, .local = {1, 1, 1}};
-    if (live->plan->tiling.local_memory) range.local[0] = DATASET_TILE;
+    const bool in_groups = live->plan->tiling.local_memory;
+    const kernel_range range = place_range(live, in_groups ? dataset->y_stride : dataset->n_tiles, dataset->n_features);
     TRY(draw_order(live, dataset->n_samples, live->problem->batch_epoch + epoch, err));
     TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
                       live->rows.order, (int)dataset->y_stride, (int)dataset->n_features));

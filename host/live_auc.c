@@ -86,11 +86,15 @@ out:
 
 static plethron_status sort(auc_run *run, unit_shard shard, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const kernel_range range = tiling_flat(&run->live->plan->tiling, shard.count, run->n_places / 2);
+    enum { PAIRS = 64 }; /* of a group of one item, which CPUs want */
+    const tile_sizes *tiling = &run->live->plan->tiling;
+    size_t n_pairs = tiling->local_memory ? 1 : PAIRS;
+    if (n_pairs > run->n_places / 2) n_pairs = run->n_places / 2;
+    const kernel_range range = tiling_flat(tiling, shard.count, run->n_places / 2 / n_pairs);
     for (size_t length = 2; length <= run->n_places; length *= 2)
         for (size_t distance = length / 2; distance > 0; distance /= 2) {
-            TRY(kernel_launch(run->sort, &range, err, "bbiiii", run->places, run->weights, (int)shard.count,
-                              (int)length, (int)distance, SHARD_UNITS));
+            TRY(kernel_launch(run->sort, &range, err, "bbiiiii", run->places, run->weights, (int)shard.count,
+                              (int)length, (int)distance, (int)n_pairs, SHARD_UNITS));
             TRY(live_count_launches(run->live, 1, err));
         }
 out:

@@ -33,6 +33,10 @@ typedef unsigned char uchar;
 #define fabs(a) __builtin_fabsf(a)
 #define min(a, b) ((a) < (b) ? (a) : (b))
 
+static inline uint atomic_add(uint *word, uint value) {
+    return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+}
+
 static inline uint mul_hi(uint a, uint b) {
     return (uint)((uint64_t)a * b >> 32);
 }

@@ -11,8 +11,8 @@
  *
  * All lanes sort the same places: no lane diverges, all accesses are coalesced.
  *
- * Launch: dimension 0 covers the units, UNIT_VECTOR an item; dimension 1 the rows (auc_keys) or the pairs of places
- * (auc_sort).
+ * Launch: dimension 0 covers the units, UNIT_VECTOR an item; dimension 1 the rows (auc_keys) or the pairs of places,
+ * n_pairs an item (auc_sort).
  * Order: sums add the sorted places ascending, with what rounding loses kept apart.
  */
 __kernel void auc_keys(__global const float *Z_g, __global float *K_g, __global float *V_g, ROW_PARAMETERS,
@@ -34,20 +34,23 @@ __kernel void auc_keys(__global const float *Z_g, __global float *K_g, __global 
     STORE(__global, V_g + at, row.y >= (vfloat)(0.5f) ? weight : -weight);
 }
 
-/* `run`: length of the sorted runs that this pass belongs to; `distance` between the places of a pair. */
-__kernel void auc_sort(__global float *K_g, __global float *V_g, int n_units, int run, int distance, int stride) {
+/* An item does n_pairs, a power of two. `run`: length of the sorted runs that this pass belongs to; `distance` between the places of a pair. */
+__kernel void auc_sort(__global float *K_g, __global float *V_g, int n_units, int run, int distance, int n_pairs,
+                       int stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;
-    const int pair = get_global_id(1);
     if (unit >= n_units) return;
-    const int low = (pair & ~(distance - 1)) * 2 + (pair & (distance - 1));
-    const size_t a = (size_t)low * stride + unit, b = (size_t)(low + distance) * stride + unit;
-    const vfloat key_a = LOAD(__global, K_g + a), key_b = LOAD(__global, K_g + b);
-    const vfloat value_a = LOAD(__global, V_g + a), value_b = LOAD(__global, V_g + b);
-    const vfloat first = low & run ? key_b : key_a, second = low & run ? key_a : key_b;
-    STORE(__global, K_g + a, first > second ? key_b : key_a);
-    STORE(__global, K_g + b, first > second ? key_a : key_b);
-    STORE(__global, V_g + a, first > second ? value_b : value_a);
-    STORE(__global, V_g + b, first > second ? value_a : value_b);
+    for (int i = 0; i < n_pairs; i++) {
+        const int pair = get_global_id(1) * n_pairs + i;
+        const int low = (pair & ~(distance - 1)) * 2 + (pair & (distance - 1));
+        const size_t a = (size_t)low * stride + unit, b = (size_t)(low + distance) * stride + unit;
+        const vfloat key_a = LOAD(__global, K_g + a), key_b = LOAD(__global, K_g + b);
+        const vfloat value_a = LOAD(__global, V_g + a), value_b = LOAD(__global, V_g + b);
+        const vfloat first = low & run ? key_b : key_a, second = low & run ? key_a : key_b;
+        STORE(__global, K_g + a, first > second ? key_b : key_a);
+        STORE(__global, K_g + b, first > second ? key_a : key_b);
+        STORE(__global, V_g + a, first > second ? value_b : value_a);
+        STORE(__global, V_g + b, first > second ? value_a : value_b);
+    }
 }
 
 /* sum += x; what rounding loses goes to rest. */
