@@ -114,7 +114,7 @@ static void test_same_bits_everywhere(void **state) {
 
 /* Areas under the ROC curve: of rows and of held-out rows, on every way and for units alone. */
 static plethron_bank *train_with_areas(const case_way *way, const size_t *units, size_t n) {
-    const plethron_train_options options = {.struct_size = sizeof options, .auc = true};
+    const plethron_train_options options = {.struct_size = sizeof options, .strategy = way->strategy, .auc = true};
     plethron_dataset *dataset = case_dataset(cases[AT_ONCE], way->device);
     plethron_bank *bank = case_bank(cases[AT_ONCE], units, n);
     check_ok(train_with_tiling(dataset, bank, &options, way->tiling, &case_error));
@@ -188,7 +188,8 @@ static void check_measured(const case_way *way, const test_case *c, const plethr
     const int64_t intervals[] = {1, 3};
     plethron_dataset *dataset = case_dataset(c, way->device);
     for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++) {
-        const plethron_train_options options = {.struct_size = sizeof options, .measure_every = intervals[i]};
+        const plethron_train_options options = {
+            .struct_size = sizeof options, .strategy = way->strategy, .measure_every = intervals[i]};
         plethron_bank *bank = case_bank(c, NULL, N_UNITS);
         check_ok(train_with_tiling(dataset, bank, &options, way->tiling, &case_error));
         check_same_bank(all, bank, way->name);
@@ -216,8 +217,10 @@ static void check_interrupted(const case_way *way, const test_case *c) {
     plethron_status status = PLETHRON_ERROR_INTERRUPTED;
     for (int calls = 1; status == PLETHRON_ERROR_INTERRUPTED; calls++) {
         int calls_left = calls;
-        const plethron_train_options options = {
-            .struct_size = sizeof options, .on_progress = stop_when_counted_down, .context = &calls_left};
+        const plethron_train_options options = {.struct_size = sizeof options,
+                                                .strategy = way->strategy,
+                                                .on_progress = stop_when_counted_down,
+                                                .context = &calls_left};
         status = train_with_tiling(dataset, bank, &options, way->tiling, &case_error);
     }
     check_ok(status);

@@ -244,14 +244,14 @@ static void leave(const case_way *way, size_t n_staying) {
     }
     size_t n_live = N_LEAVING_UNITS;
     const plethron_train_options options = {
-        .struct_size = sizeof options, .on_progress = note_live, .context = &n_live};
+        .struct_size = sizeof options, .strategy = way->strategy, .on_progress = note_live, .context = &n_live};
     plethron_dataset *dataset = case_dataset(c, way->device);
     plethron_bank *bank = case_bank(c, NULL, N_LEAVING_UNITS);
     check_ok(plethron_train(dataset, bank, &options, &case_error));
     assert_int_equal(n_live, 0);
     for (size_t j = 0; j < N_LEAVING_UNITS; j += device_is_host(way->device) ? 1 : 5) {
         plethron_bank *alone = case_bank(c, &j, 1);
-        check_ok(plethron_train(dataset, alone, NULL, &case_error));
+        case_train(way, dataset, alone);
         check_same_unit(bank, j, alone, 0, way->name);
         plethron_bank_close(alone);
     }
