@@ -87,7 +87,7 @@ const char *bench_blas_describe(const bench_blas *blas) {
 
 /* ---- The elementwise part, once for each instruction set --------------------------------------------------------- */
 
-#if defined(PLETHRON_X86_VARIANTS) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(PLETHRON_X86_VARIANTS) && __has_attribute(target_clones) && !defined(__SANITIZE_ADDRESS__)
 #define ANY_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define ANY_VECTORS
@@ -107,9 +107,9 @@ static inline float fast_sigmoid(float z) {
     q = q * r + 1.0f;
     union {
         float f;
-        int32_t i;
+        uint32_t i;
     } scaled = {q}, bits = {shifted};
-    scaled.i += (bits.i - 0x4B400000) * (1 << 23); /* the bits of 12582912 */
+    scaled.i += (bits.i - 0x4B400000u) << 23; /* the bits of 12582912 */
     return 1.0f / (1.0f + scaled.f);
 }
 
@@ -143,7 +143,7 @@ typedef struct blas_run {
     float *class; /* [n_units] */
     float *deltas;    /* [n_threads, BLOCK_ROWS, units of a piece] */
     float *gradients; /* [n_threads, n_features + 1, units of a piece] */
-    size_t n_pieces;  /* of the units: one, or one a thread */
+    size_t n_pieces;  /* of the units: one, one a thread, or one a unit */
 } blas_run;
 
 typedef struct piece {
@@ -176,7 +176,9 @@ static void add_gradient(const blas_run *run, const piece *units, size_t row, si
 
 static void step(const blas_run *run, const piece *units, const float *G) {
     const bench_case *shape = run->p->shape;
-    const float scale = shape->reduction == PLETHRON_REDUCTION_MEAN ? 1.0f / (float)shape->n_samples : 1.0f;
+    size_t first;
+    const size_t n_rows = bench_unit_rows(shape, units->first, &first);
+    const float scale = shape->reduction == PLETHRON_REDUCTION_MEAN ? 1.0f / (float)n_rows : 1.0f;
     for (size_t k = 0; k <= shape->n_features; k++) {
         const float l2 = k < shape->n_features ? shape->l2 : 0.0f;
         float *w = units->W + k * units->count;
@@ -185,15 +187,15 @@ static void step(const blas_run *run, const piece *units, const float *G) {
     }
 }
 
-static size_t rows_of_block(const bench_case *shape, size_t row) {
-    return shape->n_samples - row < BLOCK_ROWS ? shape->n_samples - row : BLOCK_ROWS;
+static size_t rows_of_block(size_t row, size_t end) {
+    return end - row < BLOCK_ROWS ? end - row : BLOCK_ROWS;
 }
 
 static size_t gradient_size(const blas_run *run, const piece *units) {
     return (run->p->shape->n_features + 1) * units->count;
 }
 
-/* A piece of the units a thread, all epochs. */
+/* A piece of the units a thread, all epochs; units with rows of their own are a piece each. */
 static void train_pieces(const blas_run *run) {
     const bench_case *shape = run->p->shape;
 #pragma omp parallel for schedule(static, 1)
@@ -201,10 +203,12 @@ static void train_pieces(const blas_run *run) {
         const piece units = piece_of(run, number);
         float *R = run->deltas + units.first * BLOCK_ROWS;
         float *G = run->gradients + units.first * (shape->n_features + 1);
+        size_t first;
+        const size_t n_rows = bench_unit_rows(shape, units.first, &first);
         for (int64_t epoch = 0; epoch < shape->epochs; epoch++) {
             memset(G, 0, gradient_size(run, &units) * sizeof *G);
-            for (size_t row = 0; row < shape->n_samples; row += BLOCK_ROWS)
-                add_gradient(run, &units, row, rows_of_block(shape, row), R, G);
+            for (size_t row = first; row < first + n_rows; row += BLOCK_ROWS)
+                add_gradient(run, &units, row, rows_of_block(row, first + n_rows), R, G);
             step(run, &units, G);
         }
     }
@@ -219,7 +223,7 @@ static void train_rows(const blas_run *run) {
         memset(run->gradients, 0, (size_t)n_threads() * size * sizeof *run->gradients);
 #pragma omp parallel for schedule(static) if (shape->n_samples > BLOCK_ROWS)
         for (size_t row = 0; row < shape->n_samples; row += BLOCK_ROWS)
-            add_gradient(run, &units, row, rows_of_block(shape, row),
+            add_gradient(run, &units, row, rows_of_block(row, shape->n_samples),
                          run->deltas + (size_t)thread_number() * BLOCK_ROWS * units.count,
                          run->gradients + (size_t)thread_number() * size);
         for (int t = 1; t < n_threads(); t++)
@@ -233,7 +237,7 @@ static void predict_rows(const blas_run *run, float *P) {
     const piece units = piece_of(run, 0);
 #pragma omp parallel for schedule(static)
     for (size_t row = 0; row < shape->n_samples; row += BLOCK_ROWS)
-        forward(run, &units, row, rows_of_block(shape, row), P + row * shape->n_units);
+        forward(run, &units, row, rows_of_block(row, shape->n_samples), P + row * shape->n_units);
 }
 
 /* ---- Measuring --------------------------------------------------------------------------------------------------- */
@@ -255,7 +259,8 @@ static plethron_status open_run(const bench_problem *p, const bench_blas *blas, 
     const bench_case *shape = p->shape;
     const size_t threads = (size_t)n_threads(), n_weights = (shape->n_features + 1) * shape->n_units;
     const bool by_units = shape->kind == BENCH_TRAIN && shape->n_units >= threads * MIN_UNITS_A_THREAD;
-    *run = (blas_run){.p = p, .blas = blas, .n_pieces = by_units ? threads : 1};
+    const size_t n_pieces = shape->n_entity_rows ? shape->n_units : by_units ? threads : 1;
+    *run = (blas_run){.p = p, .blas = blas, .n_pieces = n_pieces};
     const size_t copies = by_units ? 1 : threads;
     TRY(allocate(n_weights, sizeof *run->W, &run->W, err));
     TRY(allocate(shape->n_units, sizeof *run->class, &run->class, err));

@@ -10,28 +10,30 @@
 #define CURVE_CASE(name, n_samples, n_units)                                                            \
     {                                                                                                   \
         name, "a point of a curve of the report", BENCH_TRAIN, BENCH_PLANE, n_samples, 64, n_units, 50, \
-            PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f                                            \
+            PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0                                         \
     }
 
 const bench_case bench_cases[] = {
     {"train-many", "1,024 units on one X: bound by fma", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
     {"train-many-l2", "the same with a penalty: its price", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0},
     {"train-ten", "10 units on many samples and features", BENCH_TRAIN, BENCH_PLANE, 60000, 784, 10, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
     {"train-one", "1 unit on a million samples: bound by memory", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
     {"predict-one", "1 unit, a million samples, from and to the host's memory", BENCH_PREDICT, BENCH_PLANE, 1048576, 64,
-     1, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f},
+     1, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
     {"predict-many", "256 units, 200,000 samples, from and to the host's memory", BENCH_PREDICT, BENCH_PLANE, 200000,
-     128, 256, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f},
+     128, 256, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
     {"tiny", "131,072 units on five samples: bound by sigmoids, which its flops leave out", BENCH_TRAIN, BENCH_TUTORIAL,
-     5, 3, 131072, 2000, PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f},
+     5, 3, 131072, 2000, PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0},
     {"seed", "1 unit on five samples, 20,000 epochs: bound by latency", BENCH_TRAIN, BENCH_TUTORIAL, 5, 3, 1, 20000,
-     PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f},
+     PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0},
     {"sweep", "1,000 units, a class against nine, of the digits' shape", BENCH_TRAIN, BENCH_CLASSES, 1797, 64, 1000,
-     300, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f},
+     300, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0},
+    {"entities", "10,000 units with 100 samples of their own each", BENCH_TRAIN, BENCH_PLANE, 1000000, 16, 10000, 1000,
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 100},
     CURVE_CASE("units-1", 4096, 1),
     CURVE_CASE("units-4", 4096, 4),
     CURVE_CASE("units-16", 4096, 16),
@@ -55,15 +57,22 @@ const bench_case *bench_case_find(const char *name) {
     return NULL;
 }
 
+size_t bench_unit_rows(const bench_case *shape, size_t unit, size_t *first) {
+    *first = unit * shape->n_entity_rows;
+    return shape->n_entity_rows ? shape->n_entity_rows : shape->n_samples;
+}
+
 double bench_flops(const bench_case *shape) {
-    const double products = 2.0 * (double)shape->n_samples * (double)shape->n_features * (double)shape->n_units;
+    size_t first;
+    const double rows = (double)bench_unit_rows(shape, 0, &first);
+    const double products = 2.0 * rows * (double)shape->n_features * (double)shape->n_units;
     return shape->kind == BENCH_PREDICT ? products : 2.0 * products * (double)shape->epochs;
 }
 
-/* X once an epoch; a prediction also writes its results. */
+/* X once an epoch, but once in all where a unit's own rows stay in a cache; a prediction also writes its results. */
 double bench_bytes(const bench_case *shape) {
     const double x = (double)shape->n_samples * (double)shape->n_features * sizeof(float);
-    if (shape->kind == BENCH_TRAIN) return x * (double)shape->epochs;
+    if (shape->kind == BENCH_TRAIN) return shape->n_entity_rows ? x : x * (double)shape->epochs;
     return x + (double)shape->n_samples * (double)shape->n_units * sizeof(float);
 }
 
@@ -134,6 +143,7 @@ static void fill(bench_problem *p, int64_t seed) {
     }
     for (size_t j = 0; j < shape->n_units; j++) {
         p->learning_rate[j] = shape->source == BENCH_TUTORIAL ? 0.05f : 0.1f + 0.4f * uniform(seed, STREAM_RATE, j);
+        p->entity[j] = (int64_t)j;
         if (p->positive_class) p->positive_class[j] = (int64_t)(j % N_CLASSES);
     }
     const size_t n_weights = (shape->n_features + 1) * shape->n_units;
@@ -158,7 +168,8 @@ plethron_status bench_reference(const bench_problem *p, size_t unit, int64_t epo
                                 plethron_error *err) {
     double *gradient = NULL;
     const bench_case *shape = p->shape;
-    const size_t n = shape->n_samples, n_features = shape->n_features;
+    size_t first;
+    const size_t n = bench_unit_rows(shape, unit, &first), n_features = shape->n_features;
     const double scale = shape->reduction == PLETHRON_REDUCTION_MEAN ? 1.0 / (double)n : 1.0;
     const double rate = (double)p->learning_rate[unit];
     plethron_status status = allocate(n_features + 1, sizeof *gradient, &gradient, err);
@@ -166,7 +177,7 @@ plethron_status bench_reference(const bench_problem *p, size_t unit, int64_t epo
     for (size_t k = 0; k <= n_features; k++) weights[k] = (double)p->start[k * shape->n_units + unit];
     for (int64_t epoch = 0; epoch < epochs; epoch++) {
         memset(gradient, 0, (n_features + 1) * sizeof *gradient);
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = first; i < first + n; i++) {
             const float *x = p->X + i * n_features;
             double z = weights[n_features];
             for (size_t k = 0; k < n_features; k++) z += (double)x[k] * weights[k];
@@ -241,7 +252,8 @@ double bench_error_of_predictions(const bench_problem *p, const float *P) {
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 void bench_problem_close(bench_problem *p) {
-    void *memory[] = {p->X, p->Y, p->learning_rate, p->positive_class, p->start, p->checked, p->rows, p->expected};
+    void *memory[] = {p->entity, p->X,       p->Y,    p->learning_rate, p->positive_class,
+                      p->start,  p->checked, p->rows, p->expected};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
     *p = (bench_problem){0};
 }
@@ -254,6 +266,7 @@ plethron_status bench_problem_open(const bench_case *shape, int64_t seed, bench_
     TRY(allocate(shape->n_samples, sizeof *p.Y, &p.Y, err));
     TRY(allocate(shape->n_units, sizeof *p.learning_rate, &p.learning_rate, err));
     if (shape->source == BENCH_CLASSES) TRY(allocate(shape->n_units, sizeof *p.positive_class, &p.positive_class, err));
+    TRY(allocate(shape->n_units, sizeof *p.entity, &p.entity, err));
     TRY(allocate(n_weights, sizeof *p.start, &p.start, err));
     TRY(allocate(MAX_CHECKED, sizeof *p.checked, &p.checked, err));
     TRY(allocate(MAX_ROWS, sizeof *p.rows, &p.rows, err));

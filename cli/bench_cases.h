@@ -23,6 +23,7 @@ typedef struct bench_case {
     plethron_loss loss;
     plethron_reduction reduction;
     float l2;
+    size_t n_entity_rows; /* unit j learns from the j-th so many rows; 0: every unit from all */
 } bench_case;
 
 extern const bench_case bench_cases[];
@@ -41,6 +42,7 @@ typedef struct bench_problem {
     float *Y;                /* [n_samples] */
     float *learning_rate;    /* [n_units] */
     int64_t *positive_class; /* [n_units]; NULL where units learn Y itself */
+    int64_t *entity;         /* [n_units]: 0, 1, 2, ... */
     float *start;            /* [n_features + 1, n_units], bias last: the weights to predict with, or zeros */
     size_t n_checked;        /* units */
     size_t *checked;         /* [n_checked] */
@@ -55,6 +57,9 @@ void bench_problem_close(bench_problem *problem);
 /* Weights [n_features + 1] of one unit after `epochs`, by plain loops in double precision. */
 plethron_status bench_reference(const bench_problem *problem, size_t unit, int64_t epochs, double *weights,
                                 plethron_error *err);
+
+/* The rows that a unit learns from: the first one, and their number. */
+size_t bench_unit_rows(const bench_case *shape, size_t unit, size_t *first);
 
 /* The target of a row as a unit sees it. */
 float bench_target(const bench_problem *problem, size_t row, size_t unit);

@@ -28,6 +28,23 @@ static bool on_progress(void *context, const plethron_progress *progress) {
     return true;
 }
 
+static plethron_status create_dataset(const bench_problem *p, plethron_device *device, plethron_dataset **out,
+                                      plethron_error *err) {
+    const bench_case *shape = p->shape;
+    int64_t *offsets = NULL;
+    plethron_dataset_options options = {.struct_size = sizeof options};
+    plethron_status status = allocate(shape->n_units + 1, sizeof *offsets, &offsets, err);
+    if (status != PLETHRON_OK) return status;
+    for (size_t j = 0; j <= shape->n_units; j++) offsets[j] = (int64_t)(j * shape->n_entity_rows);
+    if (shape->n_entity_rows) {
+        options.entity_offsets = offsets;
+        options.n_entities = shape->n_units;
+    }
+    status = plethron_dataset_create(device, p->X, shape->n_samples, shape->n_features, p->Y, 1, &options, out, err);
+    free(offsets);
+    return status;
+}
+
 static plethron_status create_bank(const bench_problem *p, int64_t epochs, plethron_bank **out, plethron_error *err) {
     const bench_case *shape = p->shape;
     const int64_t loss = shape->loss;
@@ -40,6 +57,7 @@ static plethron_status create_bank(const bench_problem *p, int64_t epochs, pleth
         .positive_class = {p->positive_class, p->positive_class ? shape->n_units : 0},
         .reduction = shape->reduction,
         .start = p->start,
+        .entity = {p->entity, shape->n_entity_rows ? shape->n_units : 0},
     };
     return plethron_bank_create(shape->n_features, shape->n_units, &options, out, err);
 }
@@ -52,7 +70,7 @@ static plethron_status run_training(const bench_problem *p, plethron_device *dev
     training_clock clock = {0};
     const plethron_train_options how = {.struct_size = sizeof how, .on_progress = on_progress, .context = &clock};
     const double start_s = bench_clock_s();
-    TRY(plethron_dataset_create(device, p->X, p->shape->n_samples, p->shape->n_features, p->Y, 1, NULL, &data, err));
+    TRY(create_dataset(p, device, &data, err));
     took->upload = bench_clock_s() - start_s;
     TRY(create_bank(p, epochs, &bank, err));
     TRY(plethron_train(data, bank, &how, err));

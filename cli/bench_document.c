@@ -206,6 +206,13 @@ plethron_status bench_document_read(const char *path, json_t **out, plethron_err
                     "%s: is no document of 'plethron bench': format '%s', version %d and rows are expected", path,
                     format_name, FORMAT_VERSION);
     }
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(document, "rows"), i, row) {
+        if (json_is_object(row)) continue;
+        json_decref(document);
+        return fail(err, PLETHRON_ERROR_FORMAT, "%s: row %zu is no object", path, i);
+    }
     *out = document;
     return PLETHRON_OK;
 }

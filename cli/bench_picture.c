@@ -270,7 +270,7 @@ static void draw_series(FILE *page, const axes *a, const json_t *rows, const cha
                     at_y(a, seconds), number);
     }
     const double y = PLOT_TOP + 16.0 + 18.0 * (double)number;
-    char class[24];
+    char class[32];
     snprintf(class, sizeof class, "series c%zu", number);
     line(page, PLOT_LEFT + 12.0, y, PLOT_LEFT + 36.0, y, class);
     label(page, PLOT_LEFT + 42.0, y + 4.0, "start", "value", device);

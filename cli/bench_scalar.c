@@ -11,12 +11,13 @@ static const double wanted_flops = 1e9; /* about a second, and as much again for
 
 static void train_unit(const bench_problem *p, size_t unit, int64_t epochs, float *w, float *gradient) {
     const bench_case *shape = p->shape;
-    const size_t n = shape->n_samples, n_features = shape->n_features;
+    size_t first;
+    const size_t n = bench_unit_rows(shape, unit, &first), n_features = shape->n_features;
     const float scale = shape->reduction == PLETHRON_REDUCTION_MEAN ? 1.0f / (float)n : 1.0f;
     for (size_t k = 0; k <= n_features; k++) w[k] = p->start[k * shape->n_units + unit];
     for (int64_t epoch = 0; epoch < epochs; epoch++) {
         memset(gradient, 0, (n_features + 1) * sizeof *gradient);
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = first; i < first + n; i++) {
             const float *x = p->X + i * n_features;
             float z = w[n_features];
             for (size_t k = 0; k < n_features; k++) z += x[k] * w[k];

@@ -22,7 +22,7 @@ def document(tmp_path_factory):
 def test_list(program):
     lines = program.run("bench", "--list").stdout.splitlines()
     names = [line.split()[0] for line in lines]
-    for name in ("train-many", "train-ten", "train-one", "predict-one", "predict-many", "tiny", "seed", "sweep"):
+    for name in ("train-many", "train-ten", "train-one", "predict-one", "predict-many", "tiny", "seed", "sweep", "entities"):
         assert name in names
 
 
@@ -42,7 +42,7 @@ def test_fails_at_once(program, arguments, text):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"format": "plethron-bench", "version": 2, "rows": []}', '{"rows": []}', "\x00"]
+    "content", ["", "{", "[]", '{"format": "plethron-bench", "version": 1, "rows": [3]}', '{"format": "plethron-bench", "version": 2, "rows": []}', '{"rows": []}', "\x00"]
 )
 def test_no_document(program, content):
     program.write("old.json", content)
@@ -220,4 +220,5 @@ def test_every_device(program):
     """The default device and the host run the same shape to the same result."""
     program.run("bench", "--shape", "500,9,33,4", "--no-starts", "--json", "d.json")
     rows = json.loads((program.folder / "d.json").read_text())["rows"]
+    assert {"host", "scalar"} <= {row["device"] for row in rows}
     assert all(0 <= row["verified_error"] < 1e-4 for row in rows)
