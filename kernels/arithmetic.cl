@@ -107,7 +107,7 @@ static inline vfloat sigmoid(vfloat z) {
     z = z < (vfloat)(-Z_MAX) ? (vfloat)(-Z_MAX) : z;
     vint n;
     const vfloat q = exp_power(-z, &n);
-    const vfloat power = as_vfloat((n << (vint)(23)) + as_vint((vfloat)(1.0f)));
+    const vfloat power = as_vfloat(n * (vint)(1 << 23) + as_vint((vfloat)(1.0f)));
     return reciprocal(fma(q, power, (vfloat)(1.0f)));
 }
 
