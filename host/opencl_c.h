@@ -18,6 +18,9 @@ typedef unsigned char uchar;
 #define UNIT_VECTOR 1
 #define __global
 #define TO_VFLOAT (float)
+#define TO_VINT (vint)
+#define SHIFT_LEFT(integer, n) ((vint)((uint)(integer) << (n))) /* C leaves a signed overflow open */
+#define UNROLL
 #define LOAD_BYTES(pointer) ((float)*(pointer))
 
 #ifndef INFINITY
@@ -32,6 +35,8 @@ typedef unsigned char uchar;
 #define fmin(a, b) ((a) < (b) ? (a) : (b)) /* no NaN comes here */
 #define fabs(a) __builtin_fabsf(a)
 #define min(a, b) ((a) < (b) ? (a) : (b))
+#define max(a, b) ((a) > (b) ? (a) : (b))
+#define atomic_add(pointer, n) __atomic_fetch_add(pointer, n, __ATOMIC_RELAXED)
 
 static inline uint atomic_add(uint *word, uint value) {
     return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);

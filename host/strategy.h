@@ -39,6 +39,7 @@ struct strategy {
 
 extern const strategy strategy_fused;
 extern const strategy strategy_staged;
+extern const strategy strategy_grouped;
 extern const strategy strategy_host;
 
 #endif

@@ -30,6 +30,7 @@ typedef int vint;
 #define as_vfloat as_float
 #define as_vint as_int
 #define TO_VFLOAT convert_float
+#define TO_VINT convert_int
 #define LOAD_BYTES(pointer) convert_float(*(pointer))
 #elif UNIT_VECTOR == 2 || UNIT_VECTOR == 4 || UNIT_VECTOR == 8 || UNIT_VECTOR == 16
 typedef JOIN(float, UNIT_VECTOR) vfloat;
@@ -37,11 +38,20 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 #define as_vfloat JOIN(as_float, UNIT_VECTOR)
 #define as_vint JOIN(as_int, UNIT_VECTOR)
 #define TO_VFLOAT JOIN(convert_float, UNIT_VECTOR)
+#define TO_VINT JOIN(convert_int, UNIT_VECTOR)
 #define LOAD_BYTES(pointer) TO_VFLOAT(JOIN(vload, UNIT_VECTOR)(0, pointer))
 #else
 #error "UNIT_VECTOR must be 1, 2, 4, 8 or 16"
 #endif
+#define SHIFT_LEFT(integers, n) ((integers) << (vint)(n))
+#define UNROLL _Pragma("unroll")
 #endif
+
+/* Loops that are to be unrolled, so that private arrays become registers: over n, a constant; over n of at most `most`,
+ * where n is a constant only once the function, an INLINE one, is part of its caller. */
+#define INLINE static inline __attribute__((always_inline))
+#define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
+#define EACH_OF(i, n, most) EACH(i, most) if (i < (n))
 
 #define LOAD(space, pointer) (*(space const vfloat *)(pointer))
 #define LOAD_INTEGERS(space, pointer) (*(space const vint *)(pointer))
@@ -51,31 +61,42 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 /* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
 #define Z_MAX 87.0f
 
-/* exp(t) = q 2^n for |t| <= Z_MAX, relative error below 9e-8; gives q, and n in the low nine bits of *n.
+/* Vectors that go through the exponential and the sigmoid in step, at most. One alone is a chain of operations that
+ * each wait for the one before: a core that looks a hundred operations ahead sees only a few such chains, but many
+ * vectors that are at the same place of theirs. */
+#ifdef COMPILED_AS_C
+#define IN_STEP 1 /* compilers put the loop around a call into vectors */
+#else
+#define IN_STEP 8
+#endif
+#define EACH_VECTOR EACH_OF(i, count, IN_STEP)
+
+/* exp(t) = q 2^n for |t| <= Z_MAX, relative error below 9e-8; gives q, and n in the low nine bits of n.
  * t = n ln 2 + r with |r| <= ln 2 / 2; q = exp(r) = 1 + r p(r), p a minimax polynomial fitted to the relative error.
  * Adding 1.5 * 2^23 rounds to the nearest integer and leaves n in the low bits. ln 2 is split into a part whose product
  * with n is exact and the rest. */
-static inline vfloat exp_power(vfloat t, vint *n) {
+INLINE void exp_powers(const vfloat *t, vfloat *q, vint *n, const int count) {
     const vfloat round_to_integer = (vfloat)(12582912.0f);
-    vfloat shifted = fma(t, (vfloat)(1.44269504f), round_to_integer);
-    vfloat whole = shifted - round_to_integer;
-    vfloat r = fma(whole, (vfloat)(-0.693359375f), t);
-    r = fma(whole, (vfloat)(2.12194440e-4f), r);
-    vfloat q = (vfloat)(1.3843644e-3f);
-    q = fma(q, r, (vfloat)(8.374163e-3f));
-    q = fma(q, r, (vfloat)(4.1668e-2f));
-    q = fma(q, r, (vfloat)(1.6666432e-1f));
-    q = fma(q, r, (vfloat)(4.9999994e-1f));
-    q = fma(q, r, (vfloat)(1.0f));
-    *n = as_vint(shifted);
-    return fma(q, r, (vfloat)(1.0f));
+    vfloat shifted[IN_STEP], r[IN_STEP];
+    EACH_VECTOR shifted[i] = fma(t[i], (vfloat)(1.44269504f), round_to_integer);
+    EACH_VECTOR n[i] = as_vint(shifted[i]);
+    EACH_VECTOR shifted[i] = shifted[i] - round_to_integer;
+    EACH_VECTOR r[i] = fma(shifted[i], (vfloat)(-0.693359375f), t[i]);
+    EACH_VECTOR r[i] = fma(shifted[i], (vfloat)(2.12194440e-4f), r[i]);
+    EACH_VECTOR q[i] = fma((vfloat)(1.3843644e-3f), r[i], (vfloat)(8.374163e-3f));
+    EACH_VECTOR q[i] = fma(q[i], r[i], (vfloat)(4.1668e-2f));
+    EACH_VECTOR q[i] = fma(q[i], r[i], (vfloat)(1.6666432e-1f));
+    EACH_VECTOR q[i] = fma(q[i], r[i], (vfloat)(4.9999994e-1f));
+    EACH_VECTOR q[i] = fma(q[i], r[i], (vfloat)(1.0f));
+    EACH_VECTOR q[i] = fma(q[i], r[i], (vfloat)(1.0f));
 }
 
 /* exp(t) for |t| <= Z_MAX: n is added to the exponent field. */
 static inline vfloat exp_bounded(vfloat t) {
+    vfloat q;
     vint n;
-    const vfloat q = exp_power(t, &n);
-    return as_vfloat(as_vint(q) + n * (vint)(1 << 23));
+    exp_powers(&t, &q, &n, 1);
+    return as_vfloat(as_vint(q) + SHIFT_LEFT(n, 23));
 }
 
 /* 1 / x rounded to nearest, from an approximation y up to 3 units in the last place away, for 1 <= x < 2^126: two
@@ -86,7 +107,8 @@ static inline vfloat refine_reciprocal(vfloat x, vfloat y) {
     y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
     y = fma(y, fma(-x, y, (vfloat)(1.0f)), y);
     const vint significand = as_vint(x) & (vint)(0x7FFFFF), exponent = as_vint(x) & (vint)(0x7F800000);
-    return significand == (vint)(0x7FFFFF) ? as_vfloat((vint)(0x7E800001) - exponent) : y;
+    const vfloat on_tie = x == x ? as_vfloat((vint)(0x7E800001) - exponent) : x; /* some NaN are all ones, too */
+    return significand == (vint)(0x7FFFFF) ? on_tie : y;
 }
 
 /* 1 / x, rounded to nearest on every device: OpenCL allows a division 2.5 units in the last place of error, 3 in the
@@ -100,15 +122,23 @@ static inline vfloat reciprocal(vfloat x) {
 #endif
 }
 
-/* 1 / (1 + exp(-z)), exp(-z) as q 2^n by the steps of exp_power. The sum 1 + q 2^n is one fma, as exact as the sum with
- * 2^n in the exponent field because the product is; and a NaN in q stays one. */
+/* z becomes 1 / (1 + exp(-z)), exp(-z) = q 2^n. The sum 1 + q 2^n is one fma, as exact as the sum with 2^n in the
+ * exponent field because the product is; and a NaN in q stays one. */
+INLINE void sigmoids(vfloat *z, const int count) {
+    const vfloat top = (vfloat)(Z_MAX), one = (vfloat)(1.0f);
+    vfloat t[IN_STEP], q[IN_STEP];
+    vint n[IN_STEP];
+    EACH_VECTOR t[i] = z[i] > top ? top : z[i];
+    EACH_VECTOR t[i] = t[i] < -top ? -top : t[i];
+    EACH_VECTOR t[i] = -t[i];
+    exp_powers(t, q, n, count);
+    EACH_VECTOR t[i] = as_vfloat(SHIFT_LEFT(n[i], 23) + as_vint(one));
+    EACH_VECTOR z[i] = reciprocal(fma(q[i], t[i], one));
+}
+
 static inline vfloat sigmoid(vfloat z) {
-    z = z > (vfloat)(Z_MAX) ? (vfloat)(Z_MAX) : z;
-    z = z < (vfloat)(-Z_MAX) ? (vfloat)(-Z_MAX) : z;
-    vint n;
-    const vfloat q = exp_power(-z, &n);
-    const vfloat power = as_vfloat(n * (vint)(1 << 23) + as_vint((vfloat)(1.0f)));
-    return reciprocal(fma(q, power, (vfloat)(1.0f)));
+    sigmoids(&z, 1);
+    return z;
 }
 
 /* log(1 + u) for 0 <= u <= 1, relative error below 2e-7.

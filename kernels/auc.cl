@@ -34,7 +34,8 @@ __kernel void auc_keys(__global const float *Z_g, __global float *K_g, __global 
     STORE(__global, V_g + at, row.y >= (vfloat)(0.5f) ? weight : -weight);
 }
 
-/* An item does n_pairs, a power of two. `run`: length of the sorted runs that this pass belongs to; `distance` between the places of a pair. */
+/* An item does n_pairs, a power of two. `run`: length of the sorted runs that this pass belongs to; `distance` between
+ * the places of a pair. */
 __kernel void auc_sort(__global float *K_g, __global float *V_g, int n_units, int run, int distance, int n_pairs,
                        int stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;

@@ -1,14 +1,14 @@
 /* Bootstrap replicates: each unit draws n_samples rows with replacement; how often a row was drawn is its count.
  *
- *   C_g  [y_stride, u_stride] bytes, zero before; four units' counts are a word. That a count passes 255 and spills into its
- *        neighbour has a chance below 10^-300.
+ *   C_g  [y_stride, u_stride] bytes, zero before; four units' counts are a word. That a count passes 255 and spills
+ * into its neighbour has a chance below 10^-300.
  *
  * The k-th draw is a function of the unit's seed and id: word k % 4 of Philox4x32-10 at counter (k / 4, id, use) under
- * the key `seed`. A word becomes a row by multiplying with n_samples and keeping the high half: rows differ in chance by
- * less than n_samples / 2^32.
+ * the key `seed`. A word becomes a row by multiplying with n_samples and keeping the high half: rows differ in chance
+ * by less than n_samples / 2^32.
  *
- * Launch: dimension 0 covers the units, one an item; dimension 1 the draws, DRAWS an item. Additions of integers give the
- * same counts in any order.
+ * Launch: dimension 0 covers the units, one an item; dimension 1 the draws, DRAWS an item. Additions of integers give
+ * the same counts in any order.
  */
 #define DRAWS 64
 

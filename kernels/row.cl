@@ -72,7 +72,34 @@ static inline vfloat row_target(vfloat value, vfloat positive_class) {
     return positive_class < (vfloat)(0.0f) ? value : is_class;
 }
 
-/* Row i of the [.., y_stride] matrix M_g: one value for all lanes, or a lane's own row `field` of the units. */
+/* What belongs to the rows i ... of the lanes: of M_g [.., y_stride] the row given by `field` of the units, or one for
+ * all; a byte a row; the bootstrap's counts. With ONE_UNIT the lanes' rows are neighbours; else it is one row. */
+#if ONE_UNIT
+static inline vfloat row_values_of(const row_sources *from, __global const float *M_g, int row, size_t i) {
+    return LOAD(__global, M_g + (size_t)row * from->y_stride + i);
+}
+
+static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, size_t i) {
+    const int row = ((__global const int *)from->U_g)[(size_t)field * from->u_stride + unit];
+    return row < 0 ? (vfloat)(1.0f) : row_values_of(from, M_g, row, i);
+}
+
+static inline vint row_bytes(__global const uchar *bytes_g, size_t i) {
+    return TO_VINT(LOAD_BYTES(bytes_g + i));
+}
+
+static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
+    vfloat count = (vfloat)(0.0f);
+    float *lane = (float *)&count;
+#pragma unroll
+    for (int c = 0; c < UNIT_VECTOR; c++) lane[c] = (float)from->C_g[(i + c) * (size_t)from->u_stride + unit];
+    return count;
+}
+#else
+static inline vfloat row_values_of(const row_sources *from, __global const float *M_g, int row, size_t i) {
+    return (vfloat)(M_g[(size_t)row * from->y_stride + i]);
+}
+
 static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, size_t i) {
     vfloat value = (vfloat)(1.0f);
     float *lane = (float *)&value;
@@ -83,11 +110,21 @@ static inline vfloat row_values(const row_sources *from, __global const float *M
     return value;
 }
 
+static inline vint row_bytes(__global const uchar *bytes_g, size_t i) {
+    return (vint)((int)bytes_g[i]);
+}
+
+static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
+    return LOAD_BYTES(from->C_g + i * (size_t)from->u_stride + unit);
+}
+#endif
+
+/* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
 static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
     const size_t i = from->uses & USE_SHUFFLE ? (size_t)from->row_g[place] : (size_t)place;
     row_view row;
     vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, i)
-                                                 : (vfloat)(from->Y_g[(size_t)units->target * from->y_stride + i]);
+                                                 : row_values_of(from, from->Y_g, units->target, i);
     row.weight = (vfloat)(1.0f);
     if (from->uses & USE_ROW_WEIGHTS) row.weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, i);
     if (from->uses & USE_MISSING) {
@@ -97,12 +134,12 @@ static inline row_view row_load(const row_sources *from, const row_units *units,
     row.y = row_target(value, units->positive_class);
     row.held = (vfloat)(0.0f);
     if (from->uses & USE_FOLDS) {
-        const vint fold = (vint)((int)from->F_g[i]);
+        const vint fold = row_bytes(from->F_g, i);
         row.held = fold == units->excluded_fold ? row.weight : (vfloat)(0.0f);
         row.weight = fold == units->excluded_fold ? (vfloat)(0.0f) : row.weight;
     }
     if (from->uses & USE_BOOTSTRAP) {
-        const vfloat count = LOAD_BYTES(from->C_g + i * (size_t)from->u_stride + units->unit);
+        const vfloat count = row_counts(from, units->unit, i);
         row.weight = units->bootstrap == (vint)(1) ? row.weight * count : row.weight;
     }
     return row;

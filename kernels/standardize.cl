@@ -10,8 +10,8 @@
  *   standardize  x becomes ((x - near) - rest) / deviation
  *
  * Each sum is a float and the rest that it lost (D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B), so
- * that sums are nearly those in double. Two passes, the second over small differences, keep the deviation right where the
- * mean is large.
+ * that sums are nearly those in double. Two passes, the second over small differences, keep the deviation right where
+ * the mean is large.
  *
  * Launch: dimension 0 covers the features, one an item, which reads the TILE floats of a tile that lie together; of
  * standardize the cells of a tile; dimension 1 the segments, of add_moments the ranges.
@@ -49,8 +49,7 @@ __kernel void moments(__global const float *X_g, __global const int *segment_g, 
     sums_g[(size_t)n_features * 3] = second.rest;
 }
 
-__kernel void add_moments(__global const float *S_g, __global const int *range_g, __global float *T_g,
-                          int n_features) {
+__kernel void add_moments(__global const float *S_g, __global const int *range_g, __global float *T_g, int n_features) {
     const int k = get_global_id(0), range = get_global_id(1);
     if (k >= n_features) return;
     compensated first = {0.0f, 0.0f}, second = {0.0f, 0.0f};

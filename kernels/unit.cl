@@ -101,7 +101,18 @@
 #define USES_OR(argument) (argument)
 #endif
 
-/* A field of the units unit ... unit + UNIT_VECTOR - 1. */
+/* ONE_UNIT 0: a vector's lanes are the units unit ... unit + UNIT_VECTOR - 1. ONE_UNIT 1: they are samples or features
+ * of one unit (lanes.cl), and each has that unit's value. */
+#ifndef ONE_UNIT
+#define ONE_UNIT 0
+#endif
+
+/* A field of the lanes' units. */
+#if ONE_UNIT
+#define UNIT_VALUES(field, unit) ((vfloat)(U_g[(size_t)(field)*u_stride + (unit)]))
+#define UNIT_INTEGERS(field, unit) ((vint)(((__global const int *)U_g)[(size_t)(field)*u_stride + (unit)]))
+#else
 #define UNIT_VALUES(field, unit) LOAD(__global, U_g + (size_t)(field)*u_stride + (unit))
 #define UNIT_INTEGERS(field, unit) LOAD_INTEGERS(__global, U_g + (size_t)(field)*u_stride + (unit))
+#endif
 #define STATE_INTEGERS(field, unit) LOAD_INTEGERS(__global, A_g + (size_t)(field)*u_stride + (unit))

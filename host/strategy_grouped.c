@@ -1,0 +1,351 @@
+/* The strategy `grouped`: units that have rows of their own, all epochs of a chunk inside one launch; the few units
+ * with so many rows that one group would be long about them are trained epoch by epoch by all groups
+ * (kernels/grouped.cl). */
+#include "strategy.h"
+
+#include <stdlib.h>
+
+/* A unit has many rows when they are at least so many blocks and more than a group's fair share of all: below it the
+ * two launches an epoch cost more than they bring. */
+enum { MANY_BLOCKS = 16 };
+
+typedef struct grouped_run {
+    live_set *live;
+    device_program *program;
+    device_kernel *grouped, *sums, *step, *weigh, *measure, *add;
+    size_t n_groups;
+    size_t n_blocks;      /* of all units */
+    size_t n_many;        /* units with many rows: the first of the order */
+    size_t n_many_blocks; /* their blocks, which come first, too */
+    device_buffer *order, *first_block, *block_owner, *queue, *scratch;
+    device_buffer *gradients; /* [n_many_blocks, a matrix of a slot] */
+    device_buffer *measures;  /* [MEASURE_SUMS, n_blocks] */
+} grouped_run;
+
+static bool applicable(const train_problem *problem, char *why, size_t why_bytes) {
+    if (problem->batch_rows == 0) return true;
+    snprintf(why, why_bytes, "it takes all rows at once, these units learn from batches of %zu", problem->batch_rows);
+    return false;
+}
+
+/* ---- Shape ------------------------------------------------------------------------------------------------------- */
+
+static bool has_local_memory(const train_plan *plan) {
+    return plan->tiling.local_memory;
+}
+
+/* Lanes of a vector: on devices with local memory of their own a lane is an item. */
+static unsigned vector_lanes(const train_plan *plan) {
+    return has_local_memory(plan) ? 1 : plan->tiling.unit_vector;
+}
+
+static size_t rows_of(const train_problem *problem, size_t unit) {
+    return (size_t)problem_integers(problem, UNIT_ROWS)[unit];
+}
+
+static size_t blocks_of(const train_problem *problem, size_t unit) {
+    return (rows_of(problem, unit) + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+}
+
+static size_t all_blocks(const train_problem *problem) {
+    size_t n = 0;
+    for (size_t j = 0; j < problem->n_units; j++) n += blocks_of(problem, j);
+    return n;
+}
+
+/* The floats of kernels/grouped_block.cl: SLOT_MATRIX and SLOT. */
+static size_t slot_matrix(size_t n_features) {
+    return (n_features + DATASET_TILE - 1) / DATASET_TILE * DATASET_TILE + DATASET_TILE;
+}
+
+static size_t slot_floats(size_t n_features) {
+    return 3 * (size_t)DATASET_BLOCK_ROWS + 4 * slot_matrix(n_features);
+}
+
+static bool slot_is_local(const train_plan *plan, size_t n_features) {
+    enum { LOCAL_FEATURES = 1024 };
+    return has_local_memory(plan) && n_features <= LOCAL_FEATURES;
+}
+
+/* Two units side by side where vectors are wide: their arithmetic takes less time than it waits. */
+static size_t units_at_once(const train_plan *plan) {
+    enum { WIDE_LANES = 8 };
+    return vector_lanes(plan) >= WIDE_LANES ? 2 : 1;
+}
+
+/* Groups that keep a device busy. */
+static size_t groups_of(const plethron_device *device, const train_plan *plan) {
+    enum { GROUPS_A_CORE = 4, GROUPS_A_GPU_UNIT = 16 };
+    return plethron_device_describe(device)->compute_units *
+           (size_t)(has_local_memory(plan) ? GROUPS_A_GPU_UNIT : GROUPS_A_CORE);
+}
+
+static size_t scratch_floats(const train_problem *problem, const train_plan *plan) {
+    if (slot_is_local(plan, problem->dataset->n_features)) return 1;
+    return groups_of(problem->dataset->device, plan) * units_at_once(plan) * slot_floats(problem->dataset->n_features);
+}
+
+/* Flops over a nominal rate; only comparisons between strategies of one device count. */
+static double cost(const train_problem *problem) {
+    double n_rows = 0.0;
+    for (size_t j = 0; j < problem->n_units; j++) n_rows += (double)rows_of(problem, j);
+    return 4.0 * n_rows * (double)problem->dataset->n_features / 5e10;
+}
+
+static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
+                               plethron_error *err) {
+    const plethron_dataset *dataset = problem->dataset;
+    const plethron_device_info *info = plethron_device_describe(dataset->device);
+    plan->tiling = tiling ? *tiling : tiling_choose(dataset->device, DATASET_MAX_COUNT); /* the widest vectors */
+    plan->shard_units = problem->unit_stride;
+    const size_t n_blocks = all_blocks(problem), scratch_bytes = scratch_floats(problem, plan) * sizeof(float);
+    const size_t gradient_bytes = n_blocks * slot_matrix(dataset->n_features) * sizeof(float);
+    const size_t largest = gradient_bytes > scratch_bytes ? gradient_bytes : scratch_bytes;
+    plan->bytes = scratch_bytes + gradient_bytes + n_blocks * (MEASURE_SUMS + 1) * sizeof(float);
+    if (!device_is_host(dataset->device) && largest > info->max_alloc_bytes)
+        return error_set(err, PLETHRON_ERROR_MEMORY, "grouped needs a buffer of %zu bytes; %s allows %llu", largest,
+                         info->name, (unsigned long long)info->max_alloc_bytes);
+    snprintf(plan->text, sizeof plan->text, "grouped on %s: %u lanes a vector, %zu group%s of %d", info->name,
+             vector_lanes(plan), groups_of(dataset->device, plan), groups_of(dataset->device, plan) == 1 ? "" : "s",
+             has_local_memory(plan) ? 64 : 1);
+    return PLETHRON_OK;
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
+
+static void run_close(void *state) {
+    grouped_run *run = state;
+    if (!run) return;
+    device_buffer *buffers[] = {run->order,   run->first_block, run->block_owner, run->queue,
+                                run->scratch, run->gradients,   run->measures};
+    device_kernel *kernels[] = {run->grouped, run->sums, run->step, run->weigh, run->measure, run->add};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_close(buffers[i]);
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) kernel_close(kernels[i]);
+    program_close(run->program);
+    free(run);
+}
+
+static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
+    plethron_status status;
+    const train_problem *p = run->live->problem;
+    const train_plan *plan = run->live->plan;
+    const char *const sources[] = {"arithmetic.cl", "unit.cl",          "row.cl",     "step.cl",           "measure.cl",
+                                   "lanes.cl",      "grouped_block.cl", "grouped.cl", "grouped_measure.cl"};
+    char options[256];
+    snprintf(options, sizeof options,
+             "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DN_FEATURES=%zu -DLOCAL_MEMORY=%d -DUNIT_VECTOR=%u "
+             "-DUNITS_AT_ONCE=%zu",
+             DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, p->dataset->n_features, has_local_memory(plan),
+             vector_lanes(plan), units_at_once(plan));
+    TRY(program_open(run->live->device, sources, sizeof sources / sizeof *sources, options, &run->program, err));
+    TRY(program_kernel(run->program, "grouped", &run->grouped, err));
+    TRY(program_kernel(run->program, "grouped_sums", &run->sums, err));
+    TRY(program_kernel(run->program, "grouped_step", &run->step, err));
+    TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
+    TRY(program_kernel(run->program, "grouped_measure", &run->measure, err));
+    TRY(program_kernel(run->program, "grouped_add", &run->add, err));
+out:
+    return status;
+}
+
+typedef struct sized_unit {
+    size_t n_rows;
+    int32_t unit;
+} sized_unit;
+
+/* Most rows first; among equals the first unit first. */
+static int compare_units(const void *a, const void *b) {
+    const sized_unit *x = a, *y = b;
+    if (x->n_rows != y->n_rows) return x->n_rows < y->n_rows ? 1 : -1;
+    return (x->unit > y->unit) - (x->unit < y->unit);
+}
+
+/* The order of the units, and of it which have many rows. */
+static plethron_status order_units(grouped_run *run, int32_t *order, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    const train_problem *p = run->live->problem;
+    size_t n_rows = 0;
+    TRY(memory_allocate(p->n_units, sizeof(sized_unit), "the order of the units", &memory, err));
+    sized_unit *units = memory;
+    for (size_t j = 0; j < p->n_units; j++) {
+        units[j] = (sized_unit){rows_of(p, j), (int32_t)j};
+        n_rows += units[j].n_rows;
+    }
+    qsort(units, p->n_units, sizeof *units, compare_units);
+    for (size_t i = 0; i < p->n_units; i++) {
+        const bool many =
+            units[i].n_rows > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS && units[i].n_rows > n_rows / run->n_groups;
+        order[i] = units[i].unit;
+        run->n_many += many;
+        run->n_many_blocks += many ? blocks_of(p, (size_t)order[i]) : 0;
+    }
+out:
+    free(memory);
+    return status;
+}
+
+static plethron_status upload_integers(grouped_run *run, const int32_t *values, size_t n, const char *what,
+                                       device_buffer **out, plethron_error *err) {
+    plethron_status status;
+    const size_t bytes = (n ? n : 1) * sizeof *values;
+    TRY(device_buffer_create(run->live->device, bytes, what, out, err));
+    if (n) TRY(device_buffer_upload(*out, 0, bytes, values, err));
+out:
+    return status;
+}
+
+/* Which blocks there are, in the units' order. */
+static plethron_status upload_lists(grouped_run *run, plethron_error *err) {
+    plethron_status status;
+    void *lists = NULL;
+    const train_problem *p = run->live->problem;
+    TRY(memory_allocate(2 * p->n_units + 1 + run->n_blocks, sizeof(int32_t), "the blocks of the units", &lists, err));
+    int32_t *order = lists, *first_block = order + p->n_units, *owner = first_block + p->n_units + 1, n = 0;
+    TRY(order_units(run, order, err));
+    for (size_t i = 0; i < p->n_units; i++) {
+        first_block[i] = n;
+        for (size_t b = 0; b < blocks_of(p, (size_t)order[i]); b++) owner[n++] = (int32_t)i;
+    }
+    first_block[p->n_units] = n;
+    TRY(upload_integers(run, order, p->n_units, "the order of the units", &run->order, err));
+    TRY(upload_integers(run, first_block, p->n_units + 1, "the blocks of the units", &run->first_block, err));
+    TRY(upload_integers(run, owner, run->n_blocks, "the owners of the blocks", &run->block_owner, err));
+out:
+    free(lists);
+    return status;
+}
+
+static plethron_status open_room(grouped_run *run, plethron_error *err) {
+    plethron_status status;
+    plethron_device *device = run->live->device;
+    const train_problem *p = run->live->problem;
+    const size_t gradient_floats = run->n_many_blocks * slot_matrix(p->dataset->n_features);
+    TRY(device_buffer_create(device, sizeof(int32_t), "the queue of the units", &run->queue, err));
+    TRY(device_buffer_create(device, scratch_floats(p, run->live->plan) * sizeof(float), "the groups' room",
+                             &run->scratch, err));
+    TRY(device_buffer_create(device, (gradient_floats ? gradient_floats : 1) * sizeof(float), "the gradients of blocks",
+                             &run->gradients, err));
+    TRY(device_buffer_create(device, MEASURE_SUMS * (run->n_blocks ? run->n_blocks : 1) * sizeof(float),
+                             "the sums of blocks", &run->measures, err));
+out:
+    return status;
+}
+
+static plethron_status run_open(live_set *live, void **out, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    grouped_run *run = NULL;
+    TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
+    run = memory;
+    run->live = live;
+    run->n_groups = groups_of(live->device, live->plan);
+    run->n_blocks = all_blocks(live->problem);
+    TRY(open_kernels(run, err));
+    TRY(upload_lists(run, err));
+    TRY(open_room(run, err));
+    *out = run;
+    run = NULL;
+out:
+    run_close(run);
+    return status;
+}
+
+/* ---- Launches ---------------------------------------------------------------------------------------------------- */
+
+/* At most n groups. */
+static kernel_range groups(const grouped_run *run, size_t n) {
+    enum { GROUP_ITEMS = 64 };
+    const size_t items = has_local_memory(run->live->plan) ? GROUP_ITEMS : 1;
+    return (kernel_range){.global = {items, n < run->n_groups ? n : run->n_groups, 1}, .local = {items, 1, 1}};
+}
+
+/* The epochs of the units with few rows. */
+static plethron_status run_few(const grouped_run *run, int64_t first, int64_t count, bool keep, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const live_set *live = run->live;
+    const train_problem *p = live->problem;
+    const kernel_range range = groups(run, p->n_units - run->n_many);
+    if (run->n_many == p->n_units) return status;
+    TRY(device_buffer_zero(run->queue, err));
+    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbb" ROW_TYPES "iiiiii", live->X, live->weights, live->moments,
+                      live->distances, live->state, run->order, run->queue, run->scratch, ROW_ARGUMENTS(live),
+                      (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units, (int)first, (int)count,
+                      (int)keep));
+out:
+    return status;
+}
+
+/* An epoch of the units with many rows. */
+static plethron_status run_many(const grouped_run *run, int64_t epoch, bool keep, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    live_set *live = run->live;
+    const int n_features = (int)live->problem->dataset->n_features;
+    const kernel_range of_blocks = groups(run, run->n_many_blocks), of_units = groups(run, run->n_many);
+    if (run->n_many == 0) return status;
+    TRY(kernel_launch(run->sums, &of_blocks, err, "bbbbbbbb" ROW_TYPES "iiii", live->X, live->weights, live->state,
+                      run->order, run->first_block, run->block_owner, run->gradients, run->scratch, ROW_ARGUMENTS(live),
+                      n_features, (int)run->n_many_blocks, (int)epoch, (int)of_blocks.global[1]));
+    TRY(kernel_launch(run->step, &of_units, err, "bbbbbbbb" ROW_TYPES "iiiii", live->weights, live->moments,
+                      live->distances, live->state, run->order, run->first_block, run->gradients, run->scratch,
+                      ROW_ARGUMENTS(live), n_features, (int)run->n_many, (int)epoch, (int)keep,
+                      (int)of_units.global[1]));
+    TRY(live_count_launches(live, 2, err));
+out:
+    return status;
+}
+
+static plethron_status epochs(void *state, int64_t first, int64_t count, bool keep, plethron_error *err) {
+    plethron_status status;
+    const grouped_run *run = state;
+    TRY(run_few(run, first, count, keep, err));
+    for (int64_t e = 0; e < count; e++) TRY(run_many(run, first + e, keep && e == count - 1, err));
+out:
+    return status;
+}
+
+static plethron_status add(const grouped_run *run, size_t n_sums, device_buffer *totals, plethron_error *err) {
+    const train_problem *p = run->live->problem;
+    const kernel_range range = {.global = {p->unit_stride, n_sums, 1},
+                                .local = {has_local_memory(run->live->plan) ? UNIT_PADDING : 1, 1, 1}};
+    return kernel_launch(run->add, &range, err, "bbbbiii", run->measures, run->order, run->first_block, totals,
+                         (int)p->n_units, (int)run->n_blocks, (int)p->unit_stride);
+}
+
+static plethron_status weigh(void *state, device_buffer *totals, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const grouped_run *run = state;
+    const kernel_range range = groups(run, run->n_blocks);
+    if (run->n_blocks == 0) return status;
+    TRY(kernel_launch(run->weigh, &range, err, "bbbb" ROW_TYPES "ii", run->order, run->first_block, run->block_owner,
+                      run->measures, ROW_ARGUMENTS(run->live), (int)run->n_blocks, (int)range.global[1]));
+    TRY(add(run, WEIGH_SUMS, totals, err));
+out:
+    return status;
+}
+
+static plethron_status measure(void *state, device_buffer *totals, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const grouped_run *run = state;
+    const live_set *live = run->live;
+    const kernel_range range = groups(run, run->n_blocks);
+    if (run->n_blocks == 0) return status;
+    TRY(kernel_launch(run->measure, &range, err, "bbbbbbb" ROW_TYPES "iii", live->X, live->weights, run->order,
+                      run->first_block, run->block_owner, run->measures, run->scratch, ROW_ARGUMENTS(live),
+                      (int)live->problem->dataset->n_features, (int)run->n_blocks, (int)range.global[1]));
+    TRY(add(run, MEASURE_SUMS, totals, err));
+out:
+    return status;
+}
+
+const strategy strategy_grouped = {
+    .name = "grouped",
+    .applicable = applicable,
+    .cost = cost,
+    .prepare = prepare,
+    .open = run_open,
+    .close = run_close,
+    .epochs = epochs,
+    .weigh = weigh,
+    .measure = measure,
+};

@@ -1,0 +1,310 @@
+/* A block of rows of one unit, as the strategy `grouped` works on it: prediction, deltas, gradient sums. Lanes are
+ * samples (lanes.cl).
+ *
+ * A unit's rows are the tiles from UNIT_FIRST_TILE on; its blocks are BLOCK_ROWS rows each, counted from its first row,
+ * so that nothing depends on where in X_g the unit lies.
+ *
+ * Order: z starts at the bias and gains one fma a feature, features ascending. A lane's gradient sum of a block starts
+ * at 0 and gains one fma a tile (an addition, for the bias), tiles ascending; the lanes are added by the tree of
+ * lanes.cl; the sums of a unit's blocks are added ascending.
+ *
+ * A group works on one unit at a time and has all it needs of it in a *slot* of SLOT floats:
+ *
+ *     deltas, targets, row weights [BLOCK_ROWS] each | weights | gradient sums | moments m | moments v
+ *
+ * the last four [SLOT_MATRIX]: the features, padded to a whole number of tiles, and a tile for the bias. What is in the
+ * padding is no result.
+ *
+ * LOCAL_MEMORY 0 (CPUs): a group is one item, a vector a tile or a part of one. LOCAL_MEMORY 1 (GPUs): GROUP_ITEMS
+ * items, a lane of a tile each. No macro here changes a bit.
+ */
+#ifndef LOCAL_MEMORY
+#define LOCAL_MEMORY 0
+#endif
+
+/* A compile-time constant in OpenCL kernels, so that loops over features unroll; an argument where they run as C. */
+#ifdef N_FEATURES
+#define FEATURES_OR(argument) (N_FEATURES)
+#else
+#define FEATURES_OR(argument) (argument)
+#endif
+
+#if LOCAL_MEMORY
+#define GROUP_ITEMS 64
+#define GROUP_ITEM ((int)get_local_id(0))
+#if UNIT_VECTOR != 1 || !defined(N_FEATURES)
+#error "with LOCAL_MEMORY an item is one lane, and N_FEATURES a constant"
+#endif
+#else
+#define GROUP_ITEMS 1
+#define GROUP_ITEM 0
+#endif
+
+/* Slots lie in local memory where 32 KiB hold one. */
+#if LOCAL_MEMORY && N_FEATURES <= 1024
+#define SLOT_LOCAL 1
+#define SLOT_SPACE __local
+#else
+#define SLOT_LOCAL 0
+#define SLOT_SPACE __global
+#endif
+
+/* Makes what the group's items have written to a slot visible to all of them. */
+#if LOCAL_MEMORY
+#define SLOT_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#else
+#define SLOT_BARRIER
+#endif
+
+#define BLOCK_TILES (BLOCK_ROWS / TILE)
+#define TILES_AT_ONCE 8     /* tiles whose z are in registers at once */
+#define FEATURES_AT_ONCE 16 /* features whose sums are in registers at once */
+
+#define SLOT_BIAS(n_features) (((n_features) + TILE - 1) / TILE * TILE) /* in a matrix of the slot */
+#define SLOT_MATRIX(n_features) (SLOT_BIAS(n_features) + TILE)
+#define SLOT_DELTAS 0 /* z before */
+#define SLOT_TARGETS BLOCK_ROWS
+#define SLOT_ROW_WEIGHTS (2 * BLOCK_ROWS)
+#define SLOT_WEIGHTS (3 * BLOCK_ROWS)
+#define SLOT_SUMS(n_features) (SLOT_WEIGHTS + SLOT_MATRIX(n_features))
+#define SLOT_MOMENTS(n_features) (SLOT_WEIGHTS + 2 * SLOT_MATRIX(n_features))
+#define SLOT(n_features) (SLOT_WEIGHTS + 4 * SLOT_MATRIX(n_features))
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+/* A block: rows of a unit from a tile on. */
+typedef struct row_block {
+    int first_tile;
+    int n_rows;
+    int n_tiles;
+} row_block;
+
+static inline row_block unit_block(const row_sources *from, int unit, int block) {
+    __global const int *integers_g = (__global const int *)from->U_g + unit;
+    row_block rows;
+    rows.first_tile = integers_g[(size_t)UNIT_FIRST_TILE * from->u_stride] + block * BLOCK_TILES;
+    rows.n_rows = min(integers_g[(size_t)UNIT_ROWS * from->u_stride] - block * BLOCK_ROWS, BLOCK_ROWS);
+    rows.n_tiles = (rows.n_rows + TILE - 1) / TILE;
+    return rows;
+}
+
+static inline int unit_blocks(const row_sources *from, int unit) {
+    __global const int *rows_g = (__global const int *)from->U_g + (size_t)UNIT_ROWS * from->u_stride;
+    return (rows_g[unit] + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
+
+/* Targets and weights of the block's rows to the slot; 0 behind the last row. */
+static inline void load_rows(const row_sources *from, int unit, row_block rows, SLOT_SPACE float *slot) {
+    const row_units units = row_units_load(from, unit);
+    for (int i = GROUP_ITEM * UNIT_VECTOR; i < rows.n_tiles * TILE; i += GROUP_ITEMS * UNIT_VECTOR) {
+        const row_view row = row_load(from, &units, rows.first_tile * TILE + i);
+        const vint inside = (vint)(i) + LANES < (vint)(rows.n_rows);
+        const vfloat weight = row_full_weight(from, &units, &row);
+        STORE(SLOT_SPACE, slot + SLOT_TARGETS + i, inside ? row.y : (vfloat)(0.0f));
+        STORE(SLOT_SPACE, slot + SLOT_ROW_WEIGHTS + i, inside ? weight : (vfloat)(0.0f));
+    }
+    SLOT_BARRIER;
+}
+
+/* ---- The unit's weights ------------------------------------------------------------------------------------------ */
+
+/* A column of a matrix [n_features + 1, u_stride], to a matrix of the slot and back. */
+static inline void load_column(__global const float *column_g, int u_stride, int n_features, SLOT_SPACE float *matrix) {
+    for (int k = GROUP_ITEM; k <= n_features; k += GROUP_ITEMS)
+        matrix[k == n_features ? SLOT_BIAS(n_features) : k] = column_g[(size_t)k * u_stride];
+}
+
+static inline void store_column(SLOT_SPACE const float *matrix, int u_stride, int n_features,
+                                __global float *column_g) {
+    for (int k = GROUP_ITEM; k <= n_features; k += GROUP_ITEMS)
+        column_g[(size_t)k * u_stride] = matrix[k == n_features ? SLOT_BIAS(n_features) : k];
+}
+
+/* Calls ACTION(n), 1 <= n <= 8, with a constant, so that its loops unroll. */
+#define WITH_CONSTANT(n, ACTION) \
+    switch (n) {                 \
+    case 1: ACTION(1); break;    \
+    case 2: ACTION(2); break;    \
+    case 3: ACTION(3); break;    \
+    case 4: ACTION(4); break;    \
+    case 5: ACTION(5); break;    \
+    case 6: ACTION(6); break;    \
+    case 7: ACTION(7); break;    \
+    default: ACTION(8); break;   \
+    }
+
+/* ---- Deltas ------------------------------------------------------------------------------------------------------ */
+
+/* The block's z become deltas. */
+#if UNIT_VECTOR == 1
+static inline void delta_block(SLOT_SPACE float *slot, int n_tiles, int loss, int uses) {
+    for (int i = GROUP_ITEM; i < n_tiles * TILE; i += GROUP_ITEMS) {
+        const float p = sigmoid(slot[SLOT_DELTAS + i]);
+        slot[SLOT_DELTAS + i] = row_delta(p, slot[SLOT_TARGETS + i], slot[SLOT_ROW_WEIGHTS + i], loss, uses);
+    }
+    SLOT_BARRIER;
+}
+
+#else
+INLINE void delta_vectors(__global float *slot_g, int i, vint loss, int uses, const int n) {
+    vfloat p[IN_STEP];
+    EACH_OF(v, n, IN_STEP) p[v] = LOAD(__global, slot_g + SLOT_DELTAS + i + v * UNIT_VECTOR);
+    sigmoids(p, n);
+    EACH_OF(v, n, IN_STEP) {
+        const int at = i + v * UNIT_VECTOR;
+        const vfloat y = LOAD(__global, slot_g + SLOT_TARGETS + at);
+        const vfloat weight = LOAD(__global, slot_g + SLOT_ROW_WEIGHTS + at);
+        STORE(__global, slot_g + SLOT_DELTAS + at, row_delta(p[v], y, weight, loss, uses));
+    }
+}
+
+static inline void delta_block(SLOT_SPACE float *slot_g, int n_tiles, int loss, int uses) {
+    const int n_vectors = n_tiles * VECTORS, n_groups = (n_vectors + IN_STEP - 1) / IN_STEP;
+    for (int group = 0, vector = 0; group < n_groups; group++) {
+        const int n = (n_vectors - vector) / (n_groups - group);
+#define DELTAS(count) delta_vectors(slot_g, vector *UNIT_VECTOR, (vint)(loss), uses, count)
+        WITH_CONSTANT(n, DELTAS)
+        vector += n;
+    }
+}
+
+#endif
+
+#if LOCAL_MEMORY
+
+/* ---- On GPUs ----------------------------------------------------------------------------------------------------- */
+
+/* z of the block's rows. */
+static inline void predict_block(__global const float *x_g, SLOT_SPACE float *slot, int n_tiles, int n_features) {
+    for (int i = GROUP_ITEM; i < n_tiles * TILE; i += GROUP_ITEMS) {
+        __global const float *x_row_g = x_g + (size_t)(i / TILE) * n_features * TILE + i % TILE;
+        float z = slot[SLOT_WEIGHTS + SLOT_BIAS(n_features)];
+        for (int k = 0; k < n_features; k++) z = fma(x_row_g[k * TILE], slot[SLOT_WEIGHTS + k], z);
+        slot[SLOT_DELTAS + i] = z;
+    }
+    SLOT_BARRIER;
+}
+
+/* Items as [ITEM_ROWS, TILE]: the row of an item takes FEATURES_AT_ONCE / ITEM_ROWS features. */
+#define ITEM_ROWS (GROUP_ITEMS / TILE)
+#define ITEM_FEATURES (FEATURES_AT_ONCE / ITEM_ROWS)
+#define LANE_SLICE \
+    (TILE + 1) /* one more than the lanes: items that read lane l of neighbouring features hit other banks */
+
+/* A feature's lanes in local memory, added by the tree. */
+static inline float tree(__local const float *lanes_l) {
+    float sum[1][TILE];
+    EACH(l, TILE) sum[0][l] = lanes_l[l];
+    return lane_sums(sum);
+}
+
+/* The block's gradient sums are stored in the slot, or added to those of the blocks before. lanes_l has
+ * FEATURES_AT_ONCE * LANE_SLICE floats. */
+static inline void sum_block(__global const float *x_g, SLOT_SPACE float *slot, int n_tiles, int n_features,
+                             bool is_first, __local float *lanes_l) {
+    const int lane = GROUP_ITEM % TILE, item_row = GROUP_ITEM / TILE;
+    for (int k0 = 0; k0 <= n_features; k0 += FEATURES_AT_ONCE) {
+        const int k = k0 + item_row * ITEM_FEATURES; /* feature n_features is the bias, with x = 1 */
+        float g[ITEM_FEATURES];
+        EACH(f, ITEM_FEATURES) g[f] = 0.0f;
+        for (int t = 0; t < n_tiles; t++) {
+            __global const float *x_tile_g = x_g + ((size_t)t * n_features + k) * TILE + lane;
+            const float r = slot[SLOT_DELTAS + t * TILE + lane];
+            EACH(f, ITEM_FEATURES) g[f] = fma(k + f < n_features ? x_tile_g[f * TILE] : 1.0f, r, g[f]);
+        }
+        EACH(f, ITEM_FEATURES) lanes_l[(item_row * ITEM_FEATURES + f) * LANE_SLICE + lane] = g[f];
+        barrier(CLK_LOCAL_MEM_FENCE); /* publishes lanes_l */
+        if (GROUP_ITEM < FEATURES_AT_ONCE && k0 + GROUP_ITEM <= n_features) {
+            const int feature = k0 + GROUP_ITEM;
+            const int at = SLOT_SUMS(n_features) + (feature == n_features ? SLOT_BIAS(n_features) : feature);
+            const float sum = tree(lanes_l + GROUP_ITEM * LANE_SLICE);
+            slot[at] = is_first ? sum : slot[at] + sum;
+        }
+        SLOT_BARRIER; /* publishes the sums; all have read lanes_l before it is overwritten */
+    }
+}
+
+#else
+
+/* ---- On CPUs ----------------------------------------------------------------------------------------------------- */
+
+/* z of n tiles gains n_at_once features. */
+INLINE void add_features(__global const float *x_g, __global const float *w_g, int n_features, const int n_at_once,
+                         const int n, vfloat z[TILES_AT_ONCE][VECTORS]) {
+    EACH_OF(k, n_at_once, FEATURES_AT_ONCE) {
+        const vfloat w = (vfloat)(w_g[k]);
+        EACH_OF(t, n, TILES_AT_ONCE) {
+            __global const float *x_tile_g = x_g + (size_t)(t * n_features + k) * TILE;
+            EACH(v, VECTORS) z[t][v] = fma(LOAD(__global, x_tile_g + v * UNIT_VECTOR), w, z[t][v]);
+        }
+    }
+}
+
+INLINE void predict_tiles(__global const float *x_g, __global float *slot_g, int tile, int n_features, const int n) {
+    __global const float *x_tile_g = x_g + (size_t)tile * n_features * TILE, *w_g = slot_g + SLOT_WEIGHTS;
+    __global float *z_g = slot_g + SLOT_DELTAS + tile * TILE;
+    const int n_whole = n_features / FEATURES_AT_ONCE * FEATURES_AT_ONCE;
+    vfloat z[TILES_AT_ONCE][VECTORS];
+    EACH_OF(t, n, TILES_AT_ONCE) {
+        EACH(v, VECTORS) z[t][v] = (vfloat)(w_g[SLOT_BIAS(n_features)]);
+    }
+    for (int k = 0; k < n_whole; k += FEATURES_AT_ONCE)
+        add_features(x_tile_g + (size_t)k * TILE, w_g + k, n_features, FEATURES_AT_ONCE, n, z);
+    add_features(x_tile_g + (size_t)n_whole * TILE, w_g + n_whole, n_features, n_features - n_whole, n, z);
+    EACH_OF(t, n, TILES_AT_ONCE) {
+        EACH(v, VECTORS) STORE(__global, z_g + t * TILE + v * UNIT_VECTOR, z[t][v]);
+    }
+}
+
+/* z of the block's rows: tiles in groups of nearly the same size, at most TILES_AT_ONCE. */
+static inline void predict_block(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features) {
+    const int n_groups = (n_tiles + TILES_AT_ONCE - 1) / TILES_AT_ONCE;
+    for (int group = 0, tile = 0; group < n_groups; group++) {
+        const int n = (n_tiles - tile) / (n_groups - group);
+#define PREDICT(count) predict_tiles(x_g, slot_g, tile, n_features, count)
+        WITH_CONSTANT(n, PREDICT)
+        tile += n;
+    }
+}
+
+/* The first block's sums are stored, those of later ones added. */
+static inline void add_sums(__global float *sums_g, vfloat sums, bool is_first) {
+    STORE(__global, sums_g, is_first ? sums : LOAD(__global, sums_g) + sums);
+}
+
+/* Of n features from k0 on, and of the bias. */
+INLINE void sum_features(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features, int k0,
+                         const int n, const bool with_bias, bool is_first) {
+    vfloat g[FEATURES_AT_ONCE][VECTORS], b[UNIT_VECTOR][VECTORS];
+    EACH(k, FEATURES_AT_ONCE) {
+        EACH(v, VECTORS) g[k][v] = (vfloat)(0.0f);
+    }
+    EACH(f, UNIT_VECTOR) {
+        EACH(v, VECTORS) b[f][v] = (vfloat)(0.0f);
+    }
+    for (int t = 0; t < n_tiles; t++) {
+        __global const float *x_tile_g = x_g + (size_t)(t * n_features + k0) * TILE;
+        EACH(v, VECTORS) {
+            const vfloat r = LOAD(__global, slot_g + SLOT_DELTAS + t * TILE + v * UNIT_VECTOR);
+            EACH_OF(k, n, FEATURES_AT_ONCE)
+            g[k][v] = fma(LOAD(__global, x_tile_g + k * TILE + v * UNIT_VECTOR), r, g[k][v]);
+            if (with_bias) b[0][v] += r;
+        }
+    }
+    __global float *sums_g = slot_g + SLOT_SUMS(n_features);
+    if (with_bias) add_sums(sums_g + SLOT_BIAS(n_features), lane_sums(b), is_first);
+    EACH(f, FEATURES_AT_ONCE / UNIT_VECTOR) {
+        if (f * UNIT_VECTOR < n) add_sums(sums_g + k0 + f * UNIT_VECTOR, lane_sums(g + f * UNIT_VECTOR), is_first);
+    }
+}
+
+/* The block's gradient sums are stored in the slot, or added to those of the blocks before. */
+static inline void sum_block(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features,
+                             bool is_first) {
+    const int n_last = (n_features - 1) % FEATURES_AT_ONCE + 1, last = n_features - n_last;
+    for (int k0 = 0; k0 < last; k0 += FEATURES_AT_ONCE)
+        sum_features(x_g, slot_g, n_tiles, n_features, k0, FEATURES_AT_ONCE, false, is_first);
+    sum_features(x_g, slot_g, n_tiles, n_features, last, n_last, true, is_first);
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* Kernels whose lanes are the samples of a tile, for one unit: ONE_UNIT 1.
+ *
+ * A vfloat holds UNIT_VECTOR neighbouring samples, VECTORS of them a tile. Sums over a tile's lanes are a fixed tree,
+ * whatever the vector's width: lanes l and l + 8, then l + 4, l + 2, l + 1.
+ */
+#define VECTORS (TILE / UNIT_VECTOR)
+
+#if !defined(COMPILED_AS_C) && TILE != 16 /* an enumeration there */
+#error "the tree over the lanes is for tiles of 16 samples"
+#endif
+
+#if UNIT_VECTOR == 16
+#define LANES ((vint)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#define SWAP_8(a) ((a).s89abcdef01234567)
+#define SWAP_4(a) ((a).s45670123cdef89ab)
+#define SWAP_2(a) ((a).s23016745ab89efcd)
+#define SWAP_1(a) ((a).s1032547698badcfe)
+#elif UNIT_VECTOR == 8
+#define LANES ((vint)(0, 1, 2, 3, 4, 5, 6, 7))
+#define SWAP_4(a) ((a).s45670123)
+#define SWAP_2(a) ((a).s23016745)
+#define SWAP_1(a) ((a).s10325476)
+#elif UNIT_VECTOR == 4
+#define LANES ((vint)(0, 1, 2, 3))
+#define SWAP_2(a) ((a).s2301)
+#define SWAP_1(a) ((a).s1032)
+#elif UNIT_VECTOR == 2
+#define LANES ((vint)(0, 1))
+#define SWAP_1(a) ((a).s10)
+#else
+#define LANES ((vint)(0))
+#endif
+
+/* Adds lanes l and l + width, of a for lanes without the bit `width` and of b for those with it. */
+#define FOLD(a, b, width)                                 \
+    (((LANES & (vint)(width)) != (vint)(0) ? (b) : (a)) + \
+     SWAP_##width((LANES & (vint)(width)) != (vint)(0) ? (a) : (b)))
+
+/* The sums of UNIT_VECTOR tiles of values, that of g[f] in lane f. Spoils g. */
+INLINE vfloat lane_sums(vfloat g[UNIT_VECTOR][VECTORS]) {
+#pragma unroll
+    for (int width = VECTORS / 2; width > 0; width /= 2) {
+#pragma unroll
+        for (int v = 0; v < width; v++) {
+#pragma unroll
+            for (int f = 0; f < UNIT_VECTOR; f++) g[f][v] += g[f][v + width];
+        }
+    }
+#if UNIT_VECTOR >= 16
+#pragma unroll
+    for (int f = 0; f < 8; f++) g[f][0] = FOLD(g[f][0], g[f + 8][0], 8);
+#endif
+#if UNIT_VECTOR >= 8
+#pragma unroll
+    for (int f = 0; f < 4; f++) g[f][0] = FOLD(g[f][0], g[f + 4][0], 4);
+#endif
+#if UNIT_VECTOR >= 4
+#pragma unroll
+    for (int f = 0; f < 2; f++) g[f][0] = FOLD(g[f][0], g[f + 2][0], 2);
+#endif
+#if UNIT_VECTOR >= 2
+    g[0][0] = FOLD(g[0][0], g[1][0], 1);
+#endif
+    return g[0][0];
+}
