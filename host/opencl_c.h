@@ -38,10 +38,6 @@ typedef unsigned char uchar;
 #define max(a, b) ((a) > (b) ? (a) : (b))
 #define atomic_add(pointer, n) __atomic_fetch_add(pointer, n, __ATOMIC_RELAXED)
 
-static inline uint atomic_add(uint *word, uint value) {
-    return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
-}
-
 static inline uint mul_hi(uint a, uint b) {
     return (uint)((uint64_t)a * b >> 32);
 }

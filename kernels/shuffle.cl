@@ -6,12 +6,12 @@
  *            behind them keep themselves
  *   reorder  copies the tiles
  *
- * Launch: dimension 0 covers the places, one an item, of reorder LANES; dimension 1 of reorder the features.
+ * Launch: dimension 0 covers the places, one an item, of reorder PLACES; dimension 1 of reorder the features.
  */
 #if LOCAL_MEMORY
-#define LANES 1 /* neighbouring items write neighbouring floats */
+#define PLACES 1 /* neighbouring items write neighbouring floats */
 #else
-#define LANES TILE /* an item is a group: it does a tile's */
+#define PLACES TILE /* an item is a group: it does a tile's */
 #endif
 
 __kernel void order(__global int *row_g, int n_samples, int n_places, int half_bits, int seed_low, int seed_high,
@@ -26,8 +26,8 @@ __kernel void order(__global int *row_g, int n_samples, int n_places, int half_b
 
 __kernel void reorder(__global const float *X_g, __global float *out_g, __global const int *row_g, int n_places,
                       int n_features) {
-    const int first = get_global_id(0) * LANES, k = get_global_id(1);
-    for (int place = first; place < first + LANES && place < n_places; place++) {
+    const int first = get_global_id(0) * PLACES, k = get_global_id(1);
+    for (int place = first; place < first + PLACES && place < n_places; place++) {
         const int row = row_g[place];
         const size_t from = ((size_t)(row / TILE) * n_features + k) * TILE + row % TILE;
         out_g[((size_t)(place / TILE) * n_features + k) * TILE + place % TILE] = X_g[from];
