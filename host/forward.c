@@ -72,13 +72,21 @@ static void run_on_host(const forward_task *task) {
     }
 }
 
+/* Rows of an item: a tile with groups, else a strip (forward.cl). */
+static kernel_range launch_range(const forward_stage *stage, const forward_task *task) {
+    enum { STRIP_ROWS = 512 };
+    kernel_range range = tiling_tiles(&stage->tiling, task->n_units, task->n_rows, 1);
+    if (!stage->tiling.local_memory) range.global[1] = (task->n_rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    return range;
+}
+
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err) {
     if (!stage->kernel) {
         run_on_host(task);
         return PLETHRON_OK;
     }
-    const kernel_range range = tiling_tiles(&stage->tiling, task->n_units, task->n_rows, 1);
-    return kernel_launch(stage->kernel, &range, err, "bbbiiiiiii", task->X, task->weights, task->out,
+    const kernel_range range = launch_range(stage, task);
+    return kernel_launch(stage->kernel, &range, err, "bbbiiiiiiii", task->X, task->weights, task->out,
                          (int)task->n_tiles, (int)task->n_features, (int)task->weights_stride, (int)task->first_row,
-                         (int)task->first_unit, (int)task->out_stride, (int)task->activate);
+                         (int)task->n_rows, (int)task->first_unit, (int)task->out_stride, (int)task->activate);
 }

@@ -153,22 +153,6 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
 
 #else
 
-/* Features whose weights are in local memory at once: in 32 KiB, which every device has. There they lie side by side;
- * in W_g they are u_stride apart, which would use few sets of a cache and a page each. */
-#define WEIGHT_FLOATS 8192
-#define SLICE (WEIGHT_FLOATS / UNITS)
-
-/* Asks for the cache line at a pointer, where the compiler can: the hardware's own prefetching ends with a page, and
- * OpenCL's prefetch() is empty on PoCL. */
-#ifdef __has_builtin
-#if __has_builtin(__builtin_prefetch)
-#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
-#endif
-#endif
-#ifndef PREFETCH
-#define PREFETCH(pointer)
-#endif
-
 /* What an item knows of its units. */
 typedef struct fused_item {
     row_sources from;
@@ -182,23 +166,6 @@ typedef struct fused_block {
     int first_row, n_rows, n_features;
     int first_feature, depth;
 } fused_block;
-
-/* z of ITEM_ROWS rows gains n features. The same features of the tile behind are asked for. */
-static inline void add_features(__global const float *x_g, size_t tile_floats, __local const float *w_l, int n,
-                                vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
-    for (int k = 0; k < n; k++, x_g += TILE, w_l += UNITS) {
-        vfloat w[ITEM_VECTORS];
-        PREFETCH(x_g + tile_floats);
-#pragma unroll
-        for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__local, w_l + v * UNIT_VECTOR);
-#pragma unroll
-        for (int a = 0; a < ITEM_ROWS; a++) {
-            const vfloat x = (vfloat)(x_g[a]);
-#pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = fma(x, w[v], z[a][v]);
-        }
-    }
-}
 
 /* z of one row becomes its delta, which is added to the bias's sum. */
 static inline void finish_row(fused_item *item, int place, vfloat r[ITEM_VECTORS]) {
@@ -311,12 +278,7 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
             block.first_feature = k0;
             block.depth = min(slice, n_features - k0);
             const bool is_loaded = n_slices == 1 && b > part;
-            for (int k = 0; k < block.depth && !is_loaded; k++) {
-#pragma unroll
-                for (int v = 0; v < ITEM_VECTORS; v++)
-                    STORE(__local, W_l + k * UNITS + v * UNIT_VECTOR,
-                          LOAD(__global, W_units_g + (size_t)(k0 + k) * u_stride + v * UNIT_VECTOR));
-            }
+            if (!is_loaded) load_weights(W_units_g + (size_t)k0 * u_stride, (size_t)u_stride, block.depth, W_l);
             multiply_block(&block, X_block_g, W_l, &item, R);
         }
         const bool is_first = b == part;

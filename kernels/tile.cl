@@ -86,3 +86,49 @@ static inline void multiply_add(FACTOR const float *x, size_t x_depth, size_t x_
         }
     }
 }
+
+#if !LOCAL_MEMORY
+
+/* Features whose weights are in local memory at once: in 32 KiB, which every device has. There they lie side by side;
+ * in W_g they are u_stride apart, which would use few sets of a cache and a page each. */
+#define WEIGHT_FLOATS 8192
+#define SLICE (WEIGHT_FLOATS / UNITS)
+
+/* Asks for the cache line at a pointer, where the compiler can: the hardware's own prefetching ends with a page, and
+ * OpenCL's prefetch() is empty on PoCL. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(pointer)
+#endif
+
+/* Lays the weights of n features side by side. */
+static inline void load_weights(__global const float *w_g, size_t w_stride, int n, __local float *W_l) {
+    for (int k = 0; k < n; k++) {
+#pragma unroll
+        for (int v = 0; v < ITEM_VECTORS; v++)
+            STORE(__local, W_l + k * UNITS + v * UNIT_VECTOR, LOAD(__global, w_g + k * w_stride + v * UNIT_VECTOR));
+    }
+}
+
+/* z of ITEM_ROWS rows gains n features. The same features of the tile behind are asked for. */
+static inline void add_features(__global const float *x_g, size_t tile_floats, __local const float *w_l, int n,
+                                vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
+    for (int k = 0; k < n; k++, x_g += TILE, w_l += UNITS) {
+        vfloat w[ITEM_VECTORS];
+        PREFETCH(x_g + tile_floats);
+#pragma unroll
+        for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__local, w_l + v * UNIT_VECTOR);
+#pragma unroll
+        for (int a = 0; a < ITEM_ROWS; a++) {
+            const vfloat x = (vfloat)(x_g[a]);
+#pragma unroll
+            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = fma(x, w[v], z[a][v]);
+        }
+    }
+}
+
+#endif
