@@ -23,3 +23,19 @@ float c_log_one_plus(float u) {
 float c_softplus(float z) {
     return softplus(z);
 }
+
+float c_log_from_one(float x) {
+    return log_from_one(x);
+}
+
+float c_cos_pi(float t) {
+    return cos_pi(t);
+}
+
+float c_square_root(float x) {
+    return square_root(x);
+}
+
+float c_quotient(float a, float b) {
+    return quotient(a, b);
+}

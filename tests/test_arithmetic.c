@@ -61,6 +61,47 @@ static void test_logarithm(void **state) {
 }
 
 /* The relative error of five roundings that tolerance.h counts on. */
+/* Of 1 and more: absolute below e, where the result passes through 0, relative above. */
+static void test_logarithm_from_one(void **state) {
+    (void)state;
+    assert_true(c_log_from_one(1.0f) == 0.0f);
+    assert_true(worst_error(c_log_from_one, log, 2.0f, FLT_MAX, 997, false) < 3e-7);
+    assert_true(worst_error(c_log_from_one, log, 1.0f + 0x1p-20f, 2.0f, 7, false) < 3e-7);
+}
+
+static void test_cosine(void **state) {
+    (void)state;
+    const double pi = acos(-1.0);
+    for (uint32_t bits = 0; bits <= bits_of(1.0f); bits += 499) {
+        const float t = float_of(bits);
+        if (!(fabs((double)c_cos_pi(t) - cos(pi * (double)t)) < 2e-7))
+            fail_msg("cos(pi %a) is %a", (double)t, (double)c_cos_pi(t));
+    }
+    assert_true(fabs((double)c_cos_pi(0.0f) - 1.0) < 2e-7 && fabs((double)c_cos_pi(1.0f) + 1.0) < 2e-7);
+    assert_true(fabsf(c_cos_pi(0.5f)) < 2e-7f);
+}
+
+static void test_square_root(void **state) {
+    (void)state;
+    assert_true(c_square_root(0.0f) == 0.0f);
+    assert_true(worst_error(c_square_root, sqrt, 0x1p-120f, 0x1p120f, 997, false) < 3e-7);
+}
+
+static double third(double b) {
+    return 1.0 / (3.0 * b);
+}
+
+static float c_third(float b) {
+    return c_quotient(0x1.555556p-2f, b); /* the float nearest to 1/3, half a unit in the last place away */
+}
+
+static void test_quotient(void **state) {
+    (void)state;
+    assert_true(worst_error(c_third, third, 0x1p-120f, 0x1p120f, 997, false) < 2e-7 + 0x1p-24);
+    assert_true(c_quotient(0.0f, 3.0f) == 0.0f && c_quotient(-6.0f, 3.0f) < 0.0f);
+    assert_true(isnan(c_quotient(NAN, 3.0f)));
+}
+
 static void test_softplus(void **state) {
     (void)state;
     assert_true(worst_error(c_softplus, double_softplus, tiny, z_max, 31, true) < 5.0 * 0x1p-24);
@@ -220,6 +261,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exp),
         cmocka_unit_test(test_logarithm),
+        cmocka_unit_test(test_logarithm_from_one),
+        cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_square_root),
+        cmocka_unit_test(test_quotient),
         cmocka_unit_test(test_softplus),
         cmocka_unit_test(test_reciprocal_is_correctly_rounded),
         cmocka_unit_test(test_sigmoid_at_its_limits),

@@ -33,7 +33,21 @@ static void defaults(void **state) {
         assert_int_equal(unit.epochs_done, 0);
         assert_true(isnan(unit.final_loss) && isnan(unit.error_sum) && isnan(unit.accuracy));
         assert_true(plethron_bank_biases(bank)[j] == 0.0f);
+        assert_true(unit.l1 == 0.0f && unit.tolerance == 0.0f && unit.momentum == 0.9f && unit.beta2 == 0.999f);
+        assert_true(unit.epsilon == 1e-8f && unit.decay == 0.5f);
+        assert_true(unit.weight_negative == 1.0f && unit.weight_positive == 1.0f);
+        assert_int_equal(unit.optimizer, PLETHRON_OPTIMIZER_GD);
+        assert_int_equal(unit.schedule, PLETHRON_SCHEDULE_CONSTANT);
+        assert_int_equal(unit.patience + unit.balanced + unit.bootstrap, 0);
+        assert_int_equal(unit.weight_column, PLETHRON_NONE);
+        assert_int_equal(unit.excluded_fold, PLETHRON_NONE);
+        assert_int_equal(unit.entity, PLETHRON_NONE);
+        assert_true(isnan(unit.row_weight) && isnan(unit.gradient_norm) && isnan(unit.auc));
+        assert_true(isnan(unit.held_out_loss) && isnan(unit.held_out_error_sum) && isnan(unit.held_out_accuracy) &&
+                    isnan(unit.held_out_auc));
     }
+    assert_int_equal(plethron_bank_check_every(bank), 10);
+    assert_int_equal(plethron_bank_batch_size(bank), 0);
     plethron_bank_close(bank);
     plethron_bank_close(NULL);
 }
@@ -94,6 +108,22 @@ static const struct field {
     {"positive_class", offsetof(plethron_bank_options, positive_class), true},
     {"seed", offsetof(plethron_bank_options, seed), true},
     {"id", offsetof(plethron_bank_options, id), true},
+    {"l1", offsetof(plethron_bank_options, l1), false},
+    {"optimizer", offsetof(plethron_bank_options, optimizer), true},
+    {"momentum", offsetof(plethron_bank_options, momentum), false},
+    {"beta2", offsetof(plethron_bank_options, beta2), false},
+    {"epsilon", offsetof(plethron_bank_options, epsilon), false},
+    {"schedule", offsetof(plethron_bank_options, schedule), true},
+    {"decay", offsetof(plethron_bank_options, decay), false},
+    {"tolerance", offsetof(plethron_bank_options, tolerance), false},
+    {"patience", offsetof(plethron_bank_options, patience), true},
+    {"weight_negative", offsetof(plethron_bank_options, weight_negative), false},
+    {"weight_positive", offsetof(plethron_bank_options, weight_positive), false},
+    {"balanced", offsetof(plethron_bank_options, balanced), true},
+    {"weight_column", offsetof(plethron_bank_options, weight_column), true},
+    {"excluded_fold", offsetof(plethron_bank_options, excluded_fold), true},
+    {"bootstrap", offsetof(plethron_bank_options, bootstrap), true},
+    {"entity", offsetof(plethron_bank_options, entity), true},
 };
 
 /* Options whose one field takes its values from an array; plethron_floats and plethron_integers are laid out alike. */
@@ -128,14 +158,33 @@ static void floats_out_of_range(void **state) {
         float value;
         const char *text, *allowed;
     } cases[] = {
-        {0, 0.0f, "unit 1 is 0:", "above 0 and below inf"},    {0, -1.0f, "unit 1 is -1:", "above 0 and below inf"},
-        {0, NAN, "unit 1 is nan:", "above 0 and below inf"},   {0, INFINITY, "unit 1 is inf:", "above 0 and below inf"},
-        {0, -INFINITY, "unit 1 is -inf:", "above 0"},          {1, -1e-30f, "unit 1 is -1", "from 0 and below inf"},
-        {1, NAN, "unit 1 is nan:", "from 0 and below inf"},    {1, INFINITY, "unit 1 is inf:", "from 0 and below inf"},
+        {0, 0.0f, "unit 1 is 0:", "above 0 and below inf"},
+        {0, -1.0f, "unit 1 is -1:", "above 0 and below inf"},
+        {0, NAN, "unit 1 is nan:", "above 0 and below inf"},
+        {0, INFINITY, "unit 1 is inf:", "above 0 and below inf"},
+        {8, -1.0f, "unit 1 is -1:", "from 0 and below inf"},
+        {8, INFINITY, "unit 1 is inf:", "from 0 and below inf"},
+        {10, -0.5f, "unit 1 is -0.5:", "from 0 to 0.9999"},
+        {10, 1.0f, "unit 1 is 1:", "from 0 to 0.9999"},
+        {11, 1.0f, "unit 1 is 1:", "from 0 to 0.9999"},
+        {11, NAN, "unit 1 is nan:", "from 0 to 0.9999"},
+        {12, 0.0f, "unit 1 is 0:", "to 1 is allowed"},
+        {12, 1.5f, "unit 1 is 1.5:", "to 1 is allowed"},
+        {14, -1.0f, "unit 1 is -1:", "from 0 to 4"},
+        {14, 4.5f, "unit 1 is 4.5:", "from 0 to 4"},
+        {15, -1e-3f, "unit 1 is -0.001", "from 0 and below inf"},
+        {15, NAN, "unit 1 is nan:", "from 0 and below inf"},
+        {17, -1.0f, "unit 1 is -1:", "from 0 and below inf"},
+        {18, -1.0f, "unit 1 is -1:", "from 0 and below inf"},
+        {18, INFINITY, "unit 1 is inf:", "from 0 and below inf"},
+        {0, -INFINITY, "unit 1 is -inf:", "above 0"},
+        {1, -1e-30f, "unit 1 is -1", "from 0 and below inf"},
+        {1, NAN, "unit 1 is nan:", "from 0 and below inf"},
+        {1, INFINITY, "unit 1 is inf:", "from 0 and below inf"},
         {1, -INFINITY, "unit 1 is -inf:", "from 0 and below"},
     };
     for (size_t c = 0; c < COUNT(cases); c++) {
-        const float values[] = {1.0f, cases[c].value};
+        const float values[] = {0.5f, cases[c].value}; /* the first is allowed everywhere */
         const plethron_bank_options options = with_field(&fields[cases[c].field], values, 2);
         expect_refused(&options, fields[cases[c].field].name, cases[c].text, cases[c].allowed);
     }
@@ -162,6 +211,21 @@ static void integers_out_of_range(void **state) {
         {6, INT64_MAX, "from 0 to 9007199254740991"},
         {7, -1, "from 0 to 9007199254740991"},
         {7, 1LL << 53, "from 0 to 9007199254740991"},
+        {9, -1, "from 0 to 3"},
+        {9, 4, "from 0 to 3"},
+        {13, -1, "from 0 to 2"},
+        {13, 3, "from 0 to 2"},
+        {16, -1, "from 0 to 2147483647"},
+        {16, 1LL << 31, "from 0 to 2147483647"},
+        {19, -1, "from 0 to 1"},
+        {19, 2, "from 0 to 1"},
+        {20, -2, "from -1 to 1073741824"},
+        {20, INT64_MAX, "from -1 to 1073741824"},
+        {21, -2, "from -1 to 254"},
+        {21, 255, "from -1 to 254"},
+        {22, 2, "from 0 to 1"},
+        {23, -2, "from -1 to 1073741824"},
+        {23, INT64_MIN, "from -1 to 1073741824"},
     };
     for (size_t c = 0; c < COUNT(cases); c++) {
         const int64_t values[] = {1, cases[c].value};
@@ -178,6 +242,31 @@ static void unknown_reduction_and_init(void **state) {
     options.reduction = PLETHRON_REDUCTION_MEAN;
     options.init = (plethron_init)3;
     expect_refused(&options, "init", "3", "0 (zeros), 1 (uniform) and 2 (normal)");
+}
+
+static void scalars_out_of_range(void **state) {
+    (void)state;
+    plethron_bank_options options = {.struct_size = sizeof options, .check_every = -1};
+    expect_refused(&options, "check_every is -1", "", "1 to 2147483647 is allowed");
+    options.check_every = 1LL << 31;
+    expect_refused(&options, "check_every is 2147483648", "", "1 to 2147483647 is allowed");
+    options.check_every = 0;
+    const size_t sizes[] = {1, 15, 17, 100, (1u << 30) + 16, SIZE_MAX};
+    for (size_t s = 0; s < COUNT(sizes); s++) {
+        options.batch_size = sizes[s];
+        expect_refused(&options, "batch_size is ", "", "0 or a multiple of 16 up to 1073741824 is allowed");
+    }
+    options.batch_size = 16;
+    options.batch_seed = -1;
+    expect_refused(&options, "batch_seed is -1", "", "0 to 9007199254740991 is allowed");
+    options.batch_seed = 1LL << 53;
+    expect_refused(&options, "batch_seed is 9007199254740992", "", "0 to 9007199254740991 is allowed");
+    options.batch_seed = 5;
+    plethron_bank *bank = support_bank(N_FEATURES, N_UNITS, &options);
+    assert_int_equal(plethron_bank_check_every(bank), 10);
+    assert_int_equal(plethron_bank_batch_size(bank), 16);
+    assert_int_equal(plethron_bank_batch_seed(bank), 5);
+    plethron_bank_close(bank);
 }
 
 static void struct_sizes(void **state) {
@@ -416,6 +505,7 @@ int main(void) {
         cmocka_unit_test(floats_out_of_range),
         cmocka_unit_test(integers_out_of_range),
         cmocka_unit_test(unknown_reduction_and_init),
+        cmocka_unit_test(scalars_out_of_range),
         cmocka_unit_test(struct_sizes),
         cmocka_unit_test(sizes_of_banks),
         cmocka_unit_test(asking_for_units),
