@@ -14,6 +14,7 @@ int predict_main(int argc, char **argv);
 int inspect_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int export_main(int argc, char **argv);
 
 /* ---- Errors and messages (print.c) ------------------------------------------------------------------------------ */
 

@@ -56,6 +56,15 @@ void bank_array_reset(plethron_bank *bank, const bank_array *array);
 /* The array's memory: float [n_units] or int64_t [n_units]. */
 void *bank_array_memory(const plethron_bank *bank, const bank_array *array);
 
+/* The names behind the codes of the arrays `loss`, `state`, `optimizer` and `schedule` and of the reduction, by code
+ * (bank_names.c). */
+enum { BANK_N_LOSSES = 3, BANK_N_STATES = 9, BANK_N_OPTIMIZERS = 4, BANK_N_SCHEDULES = 3, BANK_N_REDUCTIONS = 2 };
+extern const char *const bank_loss_names[BANK_N_LOSSES];
+extern const char *const bank_state_names[BANK_N_STATES];
+extern const char *const bank_optimizer_names[BANK_N_OPTIMIZERS];
+extern const char *const bank_schedule_names[BANK_N_SCHEDULES];
+extern const char *const bank_reduction_names[BANK_N_REDUCTIONS];
+
 /* A bank with all arrays allocated and zero. */
 plethron_status bank_allocate(size_t n_features, size_t n_units, plethron_bank **out, plethron_error *err);
 

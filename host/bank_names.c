@@ -1,9 +1,16 @@
-/* The names of a bank's features, targets, classes and entities. */
+/* The names of a bank's features, targets, classes and entities, and of the codes in its arrays. */
 #include "bank.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *const bank_loss_names[BANK_N_LOSSES] = {"log", "mse", "tutorial"};
+const char *const bank_state_names[BANK_N_STATES] = {
+    "new", "max_epochs", "diverged", "separable", "interrupted", "one_class", "converged", "early_stopped", "no_rows"};
+const char *const bank_optimizer_names[BANK_N_OPTIMIZERS] = {"gd", "momentum", "nesterov", "adam"};
+const char *const bank_schedule_names[BANK_N_SCHEDULES] = {"constant", "inverse", "cosine"};
+const char *const bank_reduction_names[BANK_N_REDUCTIONS] = {"mean", "sum"};
 
 static void names_close(name_list *list) {
     for (size_t i = 0; i < list->count; i++) free(list->names[i]);

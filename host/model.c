@@ -11,14 +11,6 @@
 static const char format_name[] = "plethron";
 static const char format_version[] = "1";
 
-/* The names behind the codes of the tensors `loss`, `state`, `optimizer` and `schedule`, by code. */
-static const char *const loss_names[] = {"log", "mse", "tutorial"};
-static const char *const state_names[] = {"new",       "max_epochs", "diverged",      "separable", "interrupted",
-                                          "one_class", "converged",  "early_stopped", "no_rows"};
-static const char *const optimizer_names[] = {"gd", "momentum", "nesterov", "adam"};
-static const char *const schedule_names[] = {"constant", "inverse", "cosine"};
-static const char *const reduction_names[] = {"mean", "sum"};
-
 /* The arrays that files had from the first on; later ones may be missing. */
 enum { N_FIRST_ARRAYS = 13 };
 
@@ -97,10 +89,10 @@ static plethron_status write_json_texts(const plethron_bank *bank, const char *p
         names_to_json((const char *const *)bank->features.names, bank->features.count),
         names_to_json((const char *const *)bank->targets.names, bank->targets.count),
         classes_to_json(bank),
-        names_to_json(loss_names, COUNT(loss_names)),
-        names_to_json(state_names, COUNT(state_names)),
-        names_to_json(optimizer_names, COUNT(optimizer_names)),
-        names_to_json(schedule_names, COUNT(schedule_names)),
+        names_to_json(bank_loss_names, COUNT(bank_loss_names)),
+        names_to_json(bank_state_names, COUNT(bank_state_names)),
+        names_to_json(bank_optimizer_names, COUNT(bank_optimizer_names)),
+        names_to_json(bank_schedule_names, COUNT(bank_schedule_names)),
         names_to_json((const char *const *)bank->entities.names, bank->entities.count),
     };
     for (size_t i = 0; i < N_JSON_TEXTS; i++) {
@@ -122,7 +114,7 @@ plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, 
         {"format", format_name},
         {"format_version", format_version},
         {"plethron_version", plethron_version()},
-        {"reduction", reduction_names[bank->reduction]},
+        {"reduction", bank_reduction_names[bank->reduction]},
         {"strategy", bank->strategy},
         {"check_every", check_every},
         {"batch_size", batch_size},

@@ -426,6 +426,22 @@ PLETHRON_API const char *plethron_bank_class_label(const plethron_bank *bank, si
 PLETHRON_API plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, plethron_error *err);
 PLETHRON_API plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethron_error *err);
 
+/* A bank for other programs. */
+typedef enum plethron_export_format {
+    PLETHRON_EXPORT_ONNX = 0, /* input "features" [rows, n_features], Gemm, Sigmoid, output [rows, n_units] called after
+                                 the target, or "predictions" where there are several targets or none is named; the
+                                 metadata "features" and "units" are JSON */
+    PLETHRON_EXPORT_C = 1,    /* a C99 file with a function NAME_predict(const float *x, float *p), NAME from the path's
+                                 last part; it needs the standard library only and gives the bits of plethron_predict */
+    PLETHRON_EXPORT_JSON = 2  /* everything that a model file holds, as text */
+} plethron_export_format;
+
+/* Writes the bank to `path`, which appears whole or not at all.
+ * Errors: PLETHRON_ERROR_UNSUPPORTED for ONNX and C of a bank with named entities, and an ONNX of more than 2 GiB;
+ * PLETHRON_ERROR_FILE, PLETHRON_ERROR_MEMORY. */
+PLETHRON_API plethron_status plethron_bank_export(const plethron_bank *bank, plethron_export_format format,
+                                                  const char *path, plethron_error *err);
+
 /* ---- Training and prediction ------------------------------------------------------------------------------------ */
 
 /* Measures of every unit at one moment; arrays [n_units], borrowed during the callback. */

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import EXAMPLES, TUTORIAL
 
-VERBS = ["devices", "train", "sweep", "predict", "inspect"]
+VERBS = ["devices", "train", "sweep", "predict", "inspect", "export"]
 
 
 def test_version(program):
