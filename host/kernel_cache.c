@@ -77,12 +77,13 @@ static unsigned char *program_binary(cl_program program, size_t *n_bytes) {
 }
 
 void kernel_cache_write(const char *key, cl_program program) {
-    char name[KERNEL_CACHE_KEY_LENGTH + sizeof ".bin"];
+    char name[KERNEL_CACHE_KEY_LENGTH + sizeof ".bin"], path[CACHE_MAX_PATH];
     size_t n_bytes = 0;
     uint8_t digest[SHA256_DIGEST_LENGTH];
+    file_name(key, name);
+    if (!cache_file_path(name, path)) return; /* nowhere to keep it */
     unsigned char *binary = program_binary(program, &n_bytes);
     if (!binary) return;
-    file_name(key, name);
     digest_of(binary, n_bytes, digest);
     cache_file_write(name, (const cache_piece[]){{magic, sizeof magic}, {digest, sizeof digest}, {binary, n_bytes}}, 3);
     free(binary);

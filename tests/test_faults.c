@@ -3,7 +3,9 @@
  * stage needs, it works. */
 #include "support.h"
 
+#include "cases.h"
 #include "ceilings.h"
+#include "faults_full.h"
 #include "faults_wrap.h"
 #include "train.h"
 
@@ -94,6 +96,23 @@ static void ignore_measures(void *context, const plethron_measures *measures) {
 static plethron_status train(scene *s, plethron_error *err) {
     const plethron_train_options options = {
         .struct_size = sizeof options, .measure_every = 2, .on_measures = ignore_measures};
+    return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
+}
+
+static plethron_status create_full_dataset(scene *s, plethron_error *err) {
+    return full_dataset(s->device, &s->dataset, err);
+}
+
+static plethron_status create_full_bank(scene *s, plethron_error *err) {
+    return full_bank(&s->bank, err);
+}
+
+static plethron_status create_batched_bank(scene *s, plethron_error *err) {
+    return batched_bank(&s->bank, err);
+}
+
+static plethron_status train_with_areas(scene *s, plethron_error *err) {
+    const plethron_train_options options = {.struct_size = sizeof options, .measure_every = 2, .auc = true};
     return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
 }
 
@@ -188,6 +207,14 @@ static const struct stage {
     {"safetensors", {open_safetensors}},
     {"svmlight", {open_svmlight}},
     {"classes", {open_csv, find_classes}},
+};
+
+/* With all that a data set and a bank may have. */
+static const struct stage full_stages[] = {
+    {"full data set", {open_device, create_full_dataset}},
+    {"full bank", {create_full_bank}},
+    {"train a full bank", {open_device, create_full_dataset, create_full_bank, train_with_areas}},
+    {"train in batches", {open_device, create_full_dataset, create_batched_bank, train_with_areas}},
 };
 
 static void prepare(const struct stage *stage, scene *s) {
@@ -285,8 +312,9 @@ static void set_up(const struct stage *stage, const scene *empty, manner how, sc
     if (s->device && how != PLAIN) device_guard_buffers(s->device, MARGIN_BYTES);
 }
 
-/* `plan` says which calls; its nth is set here. */
-static void fail_every_call(const struct stage *stage, const scene *empty, faults_plan plan, manner how) {
+/* `plan` says which calls; its nth, the first at the start, is set here: every stride-th call. */
+static void fail_calls(const struct stage *stage, const scene *empty, faults_plan plan, unsigned long stride,
+                       manner how) {
     const faults_objects at_start = faults_live;
     plethron_error err;
     scene reference, unchanged, s;
@@ -296,12 +324,11 @@ static void fail_every_call(const struct stage *stage, const scene *empty, fault
     set_up(stage, empty, how, &s);
     set_up(stage, empty, how, &reference);
     assert_works(last_step(stage)(&reference, &err), &err);
-    plan.nth = 0;
+    unsigned long n_faults = 0;
     for (bool fault_free = false; !fault_free;) {
         const scene before = s;
         const faults_objects live_before = faults_live;
         faults_result result;
-        plan.nth++;
         support_write(empty->model, model, n_model_bytes);
         if (how == COLD_CACHE && access(empty->cache, F_OK) == 0) support_folder_close(empty->cache);
         const plethron_status status = run_with_fault(stage, &s, &plan, how, &result);
@@ -316,16 +343,22 @@ static void fail_every_call(const struct stage *stage, const scene *empty, fault
         expect_same_objects(&live_before);
         assert_int_equal(support_folder_count(empty->folder), 1); /* no temporary file is left */
         fault_free = result.n_failed == 0 && result.n_failed_releases == 0;
+        n_faults += !fault_free;
+        plan.nth += stride;
     }
-    assert_true(plan.nth > 1); /* there was something to fail */
-    print_message("%s: %lu faults, %s\n", stage->name, plan.nth - 1,
-                  plan.later_too ? "each for good" : "one at a time");
+    assert_true(n_faults > 0); /* there was something to fail */
+    print_message("%s: %lu faults, %s\n", stage->name, n_faults, plan.later_too ? "each for good" : "one at a time");
     clear(&s);
     clear(&unchanged);
     clear(&reference);
     support_write(empty->model, model, n_model_bytes);
     free(model);
     expect_same_objects(&at_start);
+}
+
+static void fail_every_call(const struct stage *stage, const scene *empty, faults_plan plan, manner how) {
+    plan.nth = 1;
+    fail_calls(stage, empty, plan, 1, how);
 }
 
 static void fail_everywhere(const scene *empty, size_t first, size_t end, bool later_too, manner how) {
@@ -384,6 +417,23 @@ static void on_a_device(void **state) {
     if (!has_opencl(empty)) skip();
     fail_everywhere(empty, 0, FIRST_WITHOUT_DEVICE, false, PLAIN);
     fail_everywhere(empty, 0, FIRST_WITHOUT_DEVICE, true, PLAIN);
+}
+
+/* On the host each call; on a device, where an attempt builds ten programs, one call of STRIDE, and others in each run
+ * of the tests that has another seed. */
+static void with_everything(void **state) {
+    enum { STRIDE = 23 };
+    const scene *given = *state;
+    scene host = *given;
+    host.selector = "host";
+    for (size_t i = 0; i < COUNT(full_stages); i++) {
+        fail_every_call(&full_stages[i], &host, (faults_plan){.later_too = false}, PLAIN);
+        fail_every_call(&full_stages[i], &host, (faults_plan){.later_too = true}, PLAIN);
+        if (has_opencl(given)) {
+            const unsigned long first = 1 + (unsigned long)(case_seed() % STRIDE);
+            fail_calls(&full_stages[i], given, (faults_plan){.nth = first}, STRIDE, PLAIN);
+        }
+    }
 }
 
 static void a_failing_flush(void **state) {
@@ -453,6 +503,7 @@ int main(void) {
         cmocka_unit_test(without_a_device),
         cmocka_unit_test(on_the_host),
         cmocka_unit_test(on_a_device),
+        cmocka_unit_test(with_everything),
         cmocka_unit_test(a_failing_flush),
         cmocka_unit_test(on_a_device_with_cache),
         cmocka_unit_test(all_wrappers_were_called),

@@ -1,0 +1,18 @@
+/* A data set and banks with all that there is, for test_faults.c: so small that every call of a training can fail once.
+ */
+#ifndef PLETHRON_TEST_FAULTS_FULL_H
+#define PLETHRON_TEST_FAULTS_FULL_H
+
+#include "plethron.h"
+
+enum { FULL_FEATURES = 3 };
+
+/* With sample weights, folds, a missing target, standardised. */
+plethron_status full_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err);
+/* Every optimiser, penalties, schedules, class weights, bootstraps, folds; most units stop at the first look at their
+ * rules, so that the others go on alone. */
+plethron_status full_bank(plethron_bank **out, plethron_error *err);
+/* The same in mini-batches, one unit. */
+plethron_status batched_bank(plethron_bank **out, plethron_error *err);
+
+#endif
