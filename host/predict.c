@@ -9,8 +9,9 @@
 #include <string.h>
 
 /* A block's rows and predictions each take at most about this much: enough to keep a device busy, small beside any
- * device's memory. */
-enum { BLOCK_BYTES = 32 << 20 };
+ * device's memory. Where the device is the CPU, also at most this share of its last cache, so that what one step writes
+ * the next reads from there. */
+enum { BLOCK_BYTES = 32 << 20, LEAST_BLOCK_BYTES = 1 << 20, CACHE_SHARE = 8 };
 
 typedef struct prediction {
     plethron_device *device;
@@ -20,13 +21,20 @@ typedef struct prediction {
     size_t max_rows; /* of a block */
     forward_stage *forward;
     device_buffer *weights, *rows, *results;
-    float *tiles, *padded; /* of a block: [.., n_features, DATASET_TILE], [max_rows, unit_stride] */
+    float *tiles;  /* of a block: [.., n_features, DATASET_TILE] */
+    float *padded; /* [max_rows, unit_stride], NULL where n_units needs no padding */
     size_t tiles_floats;
 } prediction;
 
-static size_t rows_a_block(size_t n_samples, size_t n_features, size_t unit_stride) {
+static size_t block_bytes(const plethron_device *device) {
+    const size_t share = device_cache_bytes(device) / CACHE_SHARE;
+    if (plethron_device_describe(device)->local_is_dedicated || share > BLOCK_BYTES) return BLOCK_BYTES;
+    return share > LEAST_BLOCK_BYTES ? share : LEAST_BLOCK_BYTES;
+}
+
+static size_t rows_a_block(const plethron_device *device, size_t n_samples, size_t n_features, size_t unit_stride) {
     const size_t widest = n_features > unit_stride ? n_features : unit_stride;
-    size_t rows = BLOCK_BYTES / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
+    size_t rows = block_bytes(device) / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
     if (rows == 0) rows = DATASET_ROW_PADDING;
     return rows < n_samples ? rows : n_samples;
 }
@@ -64,7 +72,8 @@ static plethron_status prediction_open(prediction *self, const plethron_bank *ba
     dataset_tiles_size(self->max_rows, self->n_features, &self->tiles_floats);
     TRY(memory_allocate(self->tiles_floats, sizeof(float), "the rows to predict", &tiles, err));
     self->tiles = tiles;
-    TRY(memory_allocate(self->max_rows * self->unit_stride, sizeof(float), "the predictions", &padded, err));
+    if (self->n_units < self->unit_stride)
+        TRY(memory_allocate(self->max_rows * self->unit_stride, sizeof(float), "the predictions", &padded, err));
     self->padded = padded;
     TRY(forward_open(self->device, &tiling, &self->forward, err));
     TRY(upload_weights(self, bank, err));
@@ -96,8 +105,9 @@ static plethron_status predict_block(const prediction *self, const float *X, siz
     TRY(device_buffer_upload(self->rows, 0, n_tiles * DATASET_TILE * self->n_features * sizeof(float), self->tiles,
                              err));
     TRY(forward_run(self->forward, &task, err));
-    TRY(device_buffer_download(self->results, 0, n_rows * self->unit_stride * sizeof(float), self->padded, err));
-    for (size_t i = 0; i < n_rows; i++)
+    TRY(device_buffer_download(self->results, 0, n_rows * self->unit_stride * sizeof(float),
+                               self->padded ? self->padded : P, err));
+    for (size_t i = 0; self->padded && i < n_rows; i++)
         memcpy(P + i * self->n_units, self->padded + i * self->unit_stride, self->n_units * sizeof *P);
 out:
     return status;
@@ -113,7 +123,7 @@ plethron_status plethron_predict(plethron_device *device, const plethron_bank *b
         .n_units = bank->n_units,
         .unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING,
     };
-    self.max_rows = rows_a_block(n_samples, self.n_features, self.unit_stride);
+    self.max_rows = rows_a_block(device, n_samples, self.n_features, self.unit_stride);
     TRY(device_check_process(device, err));
     TRY(prediction_open(&self, bank, err));
     for (size_t first = 0; first < n_samples; first += self.max_rows) {
