@@ -47,6 +47,12 @@ static size_t blocks_of(const train_problem *problem, size_t unit) {
     return (rows_of(problem, unit) + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
 }
 
+static size_t all_rows(const train_problem *problem) {
+    size_t n = 0;
+    for (size_t j = 0; j < problem->n_units; j++) n += rows_of(problem, j);
+    return n;
+}
+
 static size_t all_blocks(const train_problem *problem) {
     size_t n = 0;
     for (size_t j = 0; j < problem->n_units; j++) n += blocks_of(problem, j);
@@ -62,15 +68,22 @@ static size_t slot_floats(size_t n_features) {
     return 3 * (size_t)DATASET_BLOCK_ROWS + 4 * slot_matrix(n_features);
 }
 
-static bool slot_is_local(const train_plan *plan, size_t n_features) {
-    enum { LOCAL_FEATURES = 1024 };
-    return has_local_memory(plan) && n_features <= LOCAL_FEATURES;
+/* Features that slots in local memory have room for, in few sizes so that few programs are built; 0: slots lie in
+ * global memory. 1024 features take 20 of the 32 KiB that every device has. */
+static size_t slot_features(const train_problem *problem, const train_plan *plan) {
+    enum { LEAST = 16, MOST = 1024 };
+    size_t n = LEAST;
+    if (!has_local_memory(plan) || problem->dataset->n_features > MOST) return 0;
+    while (n < problem->dataset->n_features) n *= 4;
+    return n;
 }
 
-/* Two units side by side where vectors are wide: their arithmetic takes less time than it waits. */
-static size_t units_at_once(const train_plan *plan) {
-    enum { WIDE_LANES = 8 };
-    return vector_lanes(plan) >= WIDE_LANES ? 2 : 1;
+/* Two units side by side fill the registers of a CPU with vectors of 16; but not where their rows push each other out
+ * of the nearest cache. */
+static size_t units_at_once(const train_problem *problem, const train_plan *plan) {
+    enum { LANES = 16, CACHE_BYTES = 32 << 10 };
+    const size_t row_bytes = problem->dataset->n_features * sizeof(float);
+    return vector_lanes(plan) == LANES && all_rows(problem) / problem->n_units * row_bytes <= CACHE_BYTES ? 2 : 1;
 }
 
 /* Groups that keep a device busy. */
@@ -81,15 +94,14 @@ static size_t groups_of(const plethron_device *device, const train_plan *plan) {
 }
 
 static size_t scratch_floats(const train_problem *problem, const train_plan *plan) {
-    if (slot_is_local(plan, problem->dataset->n_features)) return 1;
-    return groups_of(problem->dataset->device, plan) * units_at_once(plan) * slot_floats(problem->dataset->n_features);
+    if (slot_features(problem, plan) > 0) return 1;
+    return groups_of(problem->dataset->device, plan) * units_at_once(problem, plan) *
+           slot_floats(problem->dataset->n_features);
 }
 
 /* Flops over a nominal rate; only comparisons between strategies of one device count. */
 static double cost(const train_problem *problem) {
-    double n_rows = 0.0;
-    for (size_t j = 0; j < problem->n_units; j++) n_rows += (double)rows_of(problem, j);
-    return 4.0 * n_rows * (double)problem->dataset->n_features / 5e10;
+    return 4.0 * (double)all_rows(problem) * (double)problem->dataset->n_features / 5e10;
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
@@ -133,10 +145,10 @@ static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
                                    "lanes.cl",      "grouped_block.cl", "grouped.cl", "grouped_measure.cl"};
     char options[256];
     snprintf(options, sizeof options,
-             "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DN_FEATURES=%zu -DLOCAL_MEMORY=%d -DUNIT_VECTOR=%u "
+             "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DLOCAL_MEMORY=%d -DSLOT_FEATURES=%zu -DUNIT_VECTOR=%u "
              "-DUNITS_AT_ONCE=%zu",
-             DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, p->dataset->n_features, has_local_memory(plan),
-             vector_lanes(plan), units_at_once(plan));
+             DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, has_local_memory(plan), slot_features(p, plan),
+             vector_lanes(plan), units_at_once(p, plan));
     TRY(program_open(run->live->device, sources, sizeof sources / sizeof *sources, options, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
     TRY(program_kernel(run->program, "grouped_sums", &run->sums, err));

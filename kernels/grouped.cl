@@ -11,7 +11,7 @@
  *   first_block_g    [n_units + 1]: the blocks of the units in that order, numbered through
  *   block_owner_g    [n_blocks]: the place in order_g of the block's unit
  *   queue_g          [1]: how many places of order_g have been taken
- *   scratch_g        [groups, UNITS_AT_ONCE, SLOT], one element with SLOT_LOCAL
+ *   scratch_g        [groups, UNITS_AT_ONCE, SLOT], one element where slots lie in local memory
  *   G_g              [n_blocks, SLOT_MATRIX]: sums of blocks
  *
  * Launch: dimension 1 covers the groups, of GROUP_ITEMS items in dimension 0. Which group does what changes no bit.
@@ -21,9 +21,9 @@
 #endif
 
 /* The slots of this group. */
-#if SLOT_LOCAL
-#define OPEN_SLOTS                                                                      \
-    __local float slots[UNITS_AT_ONCE * SLOT(N_FEATURES)] __attribute__((aligned(64))); \
+#if SLOT_FEATURES > 0
+#define OPEN_SLOTS                                                         \
+    __local float slots[SLOT(SLOT_FEATURES)] __attribute__((aligned(64))); \
     (void)scratch_g
 #else
 #define OPEN_SLOTS __global float *slots = scratch_g + (size_t)get_global_id(1) * UNITS_AT_ONCE * SLOT(n_features)
@@ -119,59 +119,90 @@ static inline int take(__global int *queue_g, int n, __local int *taken_l) {
 #define TAKE(n) atomic_add(queue_g, n)
 #endif
 
+/* A unit that the group is about. */
+typedef struct unit_task {
+    int unit;
+    int end; /* of its epochs in this chunk; the chunk's first when it has none */
+    int n_blocks;
+    SLOT_SPACE float *slot;
+} unit_task;
+
+static inline bool has_block(const unit_task *task, int epoch, int block) {
+    return epoch < task->end && block < task->n_blocks;
+}
+
+/* z of a block of the units' rows. */
+static inline void predict_units(const row_sources *from, const unit_task tasks[UNITS_AT_ONCE],
+                                 __global const float *X_g, int n_features, int epoch, int block) {
+    row_block rows[UNITS_AT_ONCE];
+    __global const float *x_g[UNITS_AT_ONCE];
+    for (int u = 0; u < UNITS_AT_ONCE; u++) {
+        rows[u] = unit_block(from, tasks[u].unit, block);
+        x_g[u] = X_g + (size_t)rows[u].first_tile * n_features * TILE;
+        if (has_block(&tasks[u], epoch, block) && tasks[u].n_blocks > 1)
+            load_rows(from, tasks[u].unit, rows[u], tasks[u].slot);
+    }
+#if UNITS_AT_ONCE == 2
+    if (rows[0].n_tiles == rows[1].n_tiles && rows[0].n_tiles <= TILES_AT_ONCE && has_block(&tasks[0], epoch, block) &&
+        has_block(&tasks[1], epoch, block)) {
+        __global float *slots_g[2] = {tasks[0].slot, tasks[1].slot};
+        predict_pair(x_g, slots_g, rows[0].n_tiles, n_features);
+        return;
+    }
+#endif
+    for (int u = 0; u < UNITS_AT_ONCE; u++)
+        if (has_block(&tasks[u], epoch, block)) predict_block(x_g[u], tasks[u].slot, rows[u].n_tiles, n_features);
+}
+
 __kernel void grouped(__global const float *X_g, __global float *W_g, __global float *M_g, __global float *D_g,
                       __global const float *A_g, __global const int *order_g, __global int *queue_g,
-                      __global float *scratch_g, ROW_PARAMETERS, int n_features_given, int first_place, int n_units,
+                      __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place, int n_units,
                       int first, int count, int keep) {
-    const int n_features = FEATURES_OR(n_features_given), uses = USES_OR(uses_given);
+    const int uses = USES_OR(uses_given), chunk_end = first + count;
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
     OPEN_LANES;
     OPEN_QUEUE;
     for (int taken = first_place + TAKE(UNITS_AT_ONCE); taken < n_units; taken = first_place + TAKE(UNITS_AT_ONCE)) {
-        int unit[UNITS_AT_ONCE], end[UNITS_AT_ONCE], n_blocks[UNITS_AT_ONCE], last_end = first, most_blocks = 0;
+        unit_task tasks[UNITS_AT_ONCE];
+        int last_end = first, most_blocks = 0;
         for (int u = 0; u < UNITS_AT_ONCE; u++) {
-            unit[u] = order_g[min(taken + u, n_units - 1)];
-            end[u] = taken + u < n_units ? unit_end(&from, A_g, unit[u], first, first + count) : first;
-            n_blocks[u] = unit_blocks(&from, unit[u]);
-            if (end[u] == first) continue;
-            last_end = max(last_end, end[u]);
-            most_blocks = max(most_blocks, n_blocks[u]);
-            load_unit(W_g, M_g, u_stride, unit[u], n_features, uses, slots + u * SLOT(n_features));
-            if (n_blocks[u] == 1)
-                load_rows(&from, unit[u], unit_block(&from, unit[u], 0), slots + u * SLOT(n_features));
+            unit_task *task = &tasks[u];
+            task->unit = order_g[min(taken + u, n_units - 1)];
+            task->end = taken + u < n_units ? unit_end(&from, A_g, task->unit, first, chunk_end) : first;
+            task->n_blocks = unit_blocks(&from, task->unit);
+            task->slot = slots + u * SLOT(n_features);
+            if (task->end == first) continue;
+            last_end = max(last_end, task->end);
+            most_blocks = max(most_blocks, task->n_blocks);
+            load_unit(W_g, M_g, u_stride, task->unit, n_features, uses, task->slot);
+            if (task->n_blocks == 1) load_rows(&from, task->unit, unit_block(&from, task->unit, 0), task->slot);
         }
-        /* Stage by stage, so that one unit's arithmetic stands beside the other's of another kind. */
+        /* Stage by stage, so that beside one unit's arithmetic stands another kind of the other's. */
         for (int epoch = first; epoch < last_end; epoch++) {
             for (int block = 0; block < most_blocks; block++) {
+                predict_units(&from, tasks, X_g, n_features, epoch, block);
                 for (int u = 0; u < UNITS_AT_ONCE; u++) {
-                    if (epoch >= end[u] || block >= n_blocks[u]) continue;
-                    const row_block rows = unit_block(&from, unit[u], block);
-                    if (n_blocks[u] > 1) load_rows(&from, unit[u], rows, slots + u * SLOT(n_features));
-                    predict_block(X_g + (size_t)rows.first_tile * n_features * TILE, slots + u * SLOT(n_features),
-                                  rows.n_tiles, n_features);
+                    const unit_task task = tasks[u];
+                    if (!has_block(&task, epoch, block)) continue;
+                    const row_block rows = unit_block(&from, task.unit, block);
+                    delta_block(task.slot, rows.n_tiles, unit_loss(&from, task.unit), uses);
                 }
                 for (int u = 0; u < UNITS_AT_ONCE; u++) {
-                    if (epoch >= end[u] || block >= n_blocks[u]) continue;
-                    const row_block rows = unit_block(&from, unit[u], block);
-                    delta_block(slots + u * SLOT(n_features), rows.n_tiles, unit_loss(&from, unit[u]), uses);
-                }
-                for (int u = 0; u < UNITS_AT_ONCE; u++) {
-                    if (epoch >= end[u] || block >= n_blocks[u]) continue;
-                    const row_block rows = unit_block(&from, unit[u], block);
-                    SUM_BLOCK(X_g + (size_t)rows.first_tile * n_features * TILE, slots + u * SLOT(n_features),
-                              rows.n_tiles, block == 0);
-                    if (block < n_blocks[u] - 1) continue;
+                    const unit_task task = tasks[u];
+                    if (!has_block(&task, epoch, block)) continue;
+                    const row_block rows = unit_block(&from, task.unit, block);
                     const step_place at = {
-                        U_g, u_stride, unit[u], epoch, n_features, uses, keep && epoch == first + count - 1};
-                    step_slot(&at, slots + u * SLOT(n_features));
+                        U_g, u_stride, task.unit, epoch, n_features, uses, keep && epoch == chunk_end - 1};
+                    SUM_BLOCK(X_g + (size_t)rows.first_tile * n_features * TILE, task.slot, rows.n_tiles, block == 0);
+                    if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
             }
         }
         for (int u = 0; u < UNITS_AT_ONCE; u++)
-            if (end[u] > first)
-                store_unit(slots + u * SLOT(n_features), u_stride, unit[u], n_features, uses,
-                           keep && end[u] == first + count, W_g, M_g, D_g);
+            if (tasks[u].end > first)
+                store_unit(tasks[u].slot, u_stride, tasks[u].unit, n_features, uses, keep && tasks[u].end == chunk_end,
+                           W_g, M_g, D_g);
     }
 }
 
@@ -180,8 +211,8 @@ __kernel void grouped(__global const float *X_g, __global float *W_g, __global f
 __kernel void grouped_sums(__global const float *X_g, __global const float *W_g, __global const float *A_g,
                            __global const int *order_g, __global const int *first_block_g,
                            __global const int *block_owner_g, __global float *G_g, __global float *scratch_g,
-                           ROW_PARAMETERS, int n_features_given, int n_blocks, int epoch, int n_groups) {
-    const int n_features = FEATURES_OR(n_features_given), uses = USES_OR(uses_given);
+                           ROW_PARAMETERS, int n_features, int n_blocks, int epoch, int n_groups) {
+    const int uses = USES_OR(uses_given);
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
     OPEN_LANES;
@@ -204,9 +235,9 @@ __kernel void grouped_sums(__global const float *X_g, __global const float *W_g,
 
 __kernel void grouped_step(__global float *W_g, __global float *M_g, __global float *D_g, __global const float *A_g,
                            __global const int *order_g, __global const int *first_block_g, __global const float *G_g,
-                           __global float *scratch_g, ROW_PARAMETERS, int n_features_given, int n_units, int epoch,
-                           int keep, int n_groups) {
-    const int n_features = FEATURES_OR(n_features_given), uses = USES_OR(uses_given);
+                           __global float *scratch_g, ROW_PARAMETERS, int n_features, int n_units, int epoch, int keep,
+                           int n_groups) {
+    const int uses = USES_OR(uses_given);
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
     for (int place = get_global_id(1); place < n_units; place += n_groups) {

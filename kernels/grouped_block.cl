@@ -22,30 +22,24 @@
 #define LOCAL_MEMORY 0
 #endif
 
-/* A compile-time constant in OpenCL kernels, so that loops over features unroll; an argument where they run as C. */
-#ifdef N_FEATURES
-#define FEATURES_OR(argument) (N_FEATURES)
-#else
-#define FEATURES_OR(argument) (argument)
-#endif
-
 #if LOCAL_MEMORY
 #define GROUP_ITEMS 64
 #define GROUP_ITEM ((int)get_local_id(0))
-#if UNIT_VECTOR != 1 || !defined(N_FEATURES)
-#error "with LOCAL_MEMORY an item is one lane, and N_FEATURES a constant"
+#if UNIT_VECTOR != 1
+#error "with LOCAL_MEMORY an item is one lane"
 #endif
 #else
 #define GROUP_ITEMS 1
 #define GROUP_ITEM 0
 #endif
 
-/* Slots lie in local memory where 32 KiB hold one. */
-#if LOCAL_MEMORY && N_FEATURES <= 1024
-#define SLOT_LOCAL 1
+/* Slots of up to SLOT_FEATURES features lie in local memory; 0: in scratch_g. */
+#ifndef SLOT_FEATURES
+#define SLOT_FEATURES 0
+#endif
+#if SLOT_FEATURES > 0
 #define SLOT_SPACE __local
 #else
-#define SLOT_LOCAL 0
 #define SLOT_SPACE __global
 #endif
 
@@ -57,8 +51,6 @@
 #endif
 
 #define BLOCK_TILES (BLOCK_ROWS / TILE)
-#define TILES_AT_ONCE 8     /* tiles whose z are in registers at once */
-#define FEATURES_AT_ONCE 16 /* features whose sums are in registers at once */
 
 #define SLOT_BIAS(n_features) (((n_features) + TILE - 1) / TILE * TILE) /* in a matrix of the slot */
 #define SLOT_MATRIX(n_features) (SLOT_BIAS(n_features) + TILE)
@@ -108,10 +100,13 @@ static inline void load_rows(const row_sources *from, int unit, row_block rows, 
 
 /* ---- The unit's weights ------------------------------------------------------------------------------------------ */
 
-/* A column of a matrix [n_features + 1, u_stride], to a matrix of the slot and back. */
+/* A column of a matrix [n_features + 1, u_stride], to a matrix of the slot, zeros to its padding; and back. */
 static inline void load_column(__global const float *column_g, int u_stride, int n_features, SLOT_SPACE float *matrix) {
-    for (int k = GROUP_ITEM; k <= n_features; k += GROUP_ITEMS)
-        matrix[k == n_features ? SLOT_BIAS(n_features) : k] = column_g[(size_t)k * u_stride];
+    const int bias = SLOT_BIAS(n_features);
+    for (int k = GROUP_ITEM; k < SLOT_MATRIX(n_features); k += GROUP_ITEMS) {
+        const int row = k == bias ? n_features : k;
+        matrix[k] = row < n_features || k == bias ? column_g[(size_t)row * u_stride] : 0.0f;
+    }
 }
 
 static inline void store_column(SLOT_SPACE const float *matrix, int u_stride, int n_features,
@@ -186,6 +181,7 @@ static inline void predict_block(__global const float *x_g, SLOT_SPACE float *sl
 }
 
 /* Items as [ITEM_ROWS, TILE]: the row of an item takes FEATURES_AT_ONCE / ITEM_ROWS features. */
+#define FEATURES_AT_ONCE 16
 #define ITEM_ROWS (GROUP_ITEMS / TILE)
 #define ITEM_FEATURES (FEATURES_AT_ONCE / ITEM_ROWS)
 #define LANE_SLICE \
@@ -195,7 +191,7 @@ static inline void predict_block(__global const float *x_g, SLOT_SPACE float *sl
 static inline float tree(__local const float *lanes_l) {
     float sum[1][TILE];
     EACH(l, TILE) sum[0][l] = lanes_l[l];
-    return lane_sums(sum);
+    return lane_sums(sum, 1);
 }
 
 /* The block's gradient sums are stored in the slot, or added to those of the blocks before. lanes_l has
@@ -228,83 +224,96 @@ static inline void sum_block(__global const float *x_g, SLOT_SPACE float *slot, 
 
 /* ---- On CPUs ----------------------------------------------------------------------------------------------------- */
 
-/* z of n tiles gains n_at_once features. */
-INLINE void add_features(__global const float *x_g, __global const float *w_g, int n_features, const int n_at_once,
-                         const int n, vfloat z[TILES_AT_ONCE][VECTORS]) {
-    EACH_OF(k, n_at_once, FEATURES_AT_ONCE) {
-        const vfloat w = (vfloat)(w_g[k]);
+/* Tiles whose z are in registers at once, and features whose sums are. */
+#if UNIT_VECTOR == 16 || UNIT_VECTOR == 1
+#define TILES_AT_ONCE 8
+#define FEATURES_AT_ONCE 16
+#else
+#define TILES_AT_ONCE 4
+#define FEATURES_AT_ONCE 8
+#endif
+/* z of n tiles of each of n_units units side by side. */
+INLINE void predict_tiles(__global const float *const *x_g, __global float *const *slot_g, int tile, int n_features,
+                          const int n, const int n_units) {
+    vfloat z[2][TILES_AT_ONCE][VECTORS];
+    EACH_OF(u, n_units, 2) {
         EACH_OF(t, n, TILES_AT_ONCE) {
-            __global const float *x_tile_g = x_g + (size_t)(t * n_features + k) * TILE;
-            EACH(v, VECTORS) z[t][v] = fma(LOAD(__global, x_tile_g + v * UNIT_VECTOR), w, z[t][v]);
+            EACH(v, VECTORS) z[u][t][v] = (vfloat)(slot_g[u][SLOT_WEIGHTS + SLOT_BIAS(n_features)]);
+        }
+    }
+    for (int k = 0; k < n_features; k++) {
+        EACH_OF(u, n_units, 2) {
+            const vfloat w = (vfloat)(slot_g[u][SLOT_WEIGHTS + k]);
+            EACH_OF(t, n, TILES_AT_ONCE) {
+                __global const float *x_tile_g = x_g[u] + ((size_t)(tile + t) * n_features + k) * TILE;
+                EACH(v, VECTORS) z[u][t][v] = fma(LOAD(__global, x_tile_g + v * UNIT_VECTOR), w, z[u][t][v]);
+            }
+        }
+    }
+    EACH_OF(u, n_units, 2) {
+        EACH_OF(t, n, TILES_AT_ONCE) {
+            __global float *z_g = slot_g[u] + SLOT_DELTAS + (tile + t) * TILE;
+            EACH(v, VECTORS) STORE(__global, z_g + v * UNIT_VECTOR, z[u][t][v]);
         }
     }
 }
 
-INLINE void predict_tiles(__global const float *x_g, __global float *slot_g, int tile, int n_features, const int n) {
-    __global const float *x_tile_g = x_g + (size_t)tile * n_features * TILE, *w_g = slot_g + SLOT_WEIGHTS;
-    __global float *z_g = slot_g + SLOT_DELTAS + tile * TILE;
-    const int n_whole = n_features / FEATURES_AT_ONCE * FEATURES_AT_ONCE;
-    vfloat z[TILES_AT_ONCE][VECTORS];
-    EACH_OF(t, n, TILES_AT_ONCE) {
-        EACH(v, VECTORS) z[t][v] = (vfloat)(w_g[SLOT_BIAS(n_features)]);
-    }
-    for (int k = 0; k < n_whole; k += FEATURES_AT_ONCE)
-        add_features(x_tile_g + (size_t)k * TILE, w_g + k, n_features, FEATURES_AT_ONCE, n, z);
-    add_features(x_tile_g + (size_t)n_whole * TILE, w_g + n_whole, n_features, n_features - n_whole, n, z);
-    EACH_OF(t, n, TILES_AT_ONCE) {
-        EACH(v, VECTORS) STORE(__global, z_g + t * TILE + v * UNIT_VECTOR, z[t][v]);
-    }
+/* z of the block's rows. */
+static inline void predict_block(__global const float *x_g, SLOT_SPACE float *slot_g, int n_tiles, int n_features) {
+    int tile = 0;
+    for (; tile + TILES_AT_ONCE <= n_tiles; tile += TILES_AT_ONCE)
+        predict_tiles(&x_g, &slot_g, tile, n_features, TILES_AT_ONCE, 1);
+    for (; tile + 4 <= n_tiles; tile += 4) predict_tiles(&x_g, &slot_g, tile, n_features, 4, 1);
+    for (; tile < n_tiles; tile++) predict_tiles(&x_g, &slot_g, tile, n_features, 1, 1);
 }
 
-/* z of the block's rows: tiles in groups of nearly the same size, at most TILES_AT_ONCE. */
-static inline void predict_block(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features) {
-    const int n_groups = (n_tiles + TILES_AT_ONCE - 1) / TILES_AT_ONCE;
-    for (int group = 0, tile = 0; group < n_groups; group++) {
-        const int n = (n_tiles - tile) / (n_groups - group);
-#define PREDICT(count) predict_tiles(x_g, slot_g, tile, n_features, count)
-        WITH_CONSTANT(n, PREDICT)
-        tile += n;
-    }
-}
+/* The same of two units of as many tiles, at most TILES_AT_ONCE. */
+static inline void predict_pair(__global const float *const *x_g, __global float *const *slot_g, int n_tiles,
+                                int n_features){
+#define PREDICT(count) predict_tiles(x_g, slot_g, 0, n_features, count, 2)
+    WITH_CONSTANT(n_tiles, PREDICT)}
 
 /* The first block's sums are stored, those of later ones added. */
-static inline void add_sums(__global float *sums_g, vfloat sums, bool is_first) {
+INLINE void add_sums(__global float *sums_g, vfloat sums, bool is_first) {
     STORE(__global, sums_g, is_first ? sums : LOAD(__global, sums_g) + sums);
 }
 
-/* Of n features from k0 on, and of the bias. */
+/* Of n features from k0 on, some of which may be padding; with those from 0 on of the bias, too. */
 INLINE void sum_features(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features, int k0,
-                         const int n, const bool with_bias, bool is_first) {
+                         const int n, bool is_first) {
     vfloat g[FEATURES_AT_ONCE][VECTORS], b[UNIT_VECTOR][VECTORS];
-    EACH(k, FEATURES_AT_ONCE) {
+    EACH_OF(k, n, FEATURES_AT_ONCE) {
         EACH(v, VECTORS) g[k][v] = (vfloat)(0.0f);
     }
-    EACH(f, UNIT_VECTOR) {
-        EACH(v, VECTORS) b[f][v] = (vfloat)(0.0f);
-    }
+    EACH(v, VECTORS) b[0][v] = (vfloat)(0.0f);
     for (int t = 0; t < n_tiles; t++) {
-        __global const float *x_tile_g = x_g + (size_t)(t * n_features + k0) * TILE;
+        __global const float *x_tile_g = x_g + ((size_t)t * n_features + k0) * TILE;
         EACH(v, VECTORS) {
             const vfloat r = LOAD(__global, slot_g + SLOT_DELTAS + t * TILE + v * UNIT_VECTOR);
-            EACH_OF(k, n, FEATURES_AT_ONCE)
-            g[k][v] = fma(LOAD(__global, x_tile_g + k * TILE + v * UNIT_VECTOR), r, g[k][v]);
-            if (with_bias) b[0][v] += r;
+            EACH_OF(k, n, FEATURES_AT_ONCE) {
+                g[k][v] = fma(LOAD(__global, x_tile_g + k * TILE + v * UNIT_VECTOR), r, g[k][v]);
+            }
+            b[0][v] += r;
         }
     }
+    /* Whole vectors, also where n is less: what is read back as a vector must have been stored as one to be fast. */
     __global float *sums_g = slot_g + SLOT_SUMS(n_features);
-    if (with_bias) add_sums(sums_g + SLOT_BIAS(n_features), lane_sums(b), is_first);
-    EACH(f, FEATURES_AT_ONCE / UNIT_VECTOR) {
-        if (f * UNIT_VECTOR < n) add_sums(sums_g + k0 + f * UNIT_VECTOR, lane_sums(g + f * UNIT_VECTOR), is_first);
+    const int n_lanes = n < UNIT_VECTOR ? n : UNIT_VECTOR;
+    EACH_OF(f, n / n_lanes, FEATURES_AT_ONCE) {
+        add_sums(sums_g + k0 + f * n_lanes, lane_sums(g + f * n_lanes, n_lanes), is_first);
     }
+    if (k0 == 0) add_sums(sums_g + SLOT_BIAS(n_features), lane_sums(b, 1), is_first);
 }
 
 /* The block's gradient sums are stored in the slot, or added to those of the blocks before. */
-static inline void sum_block(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features,
+static inline void sum_block(__global const float *x_g, SLOT_SPACE float *slot_g, int n_tiles, int n_features,
                              bool is_first) {
-    const int n_last = (n_features - 1) % FEATURES_AT_ONCE + 1, last = n_features - n_last;
-    for (int k0 = 0; k0 < last; k0 += FEATURES_AT_ONCE)
-        sum_features(x_g, slot_g, n_tiles, n_features, k0, FEATURES_AT_ONCE, false, is_first);
-    sum_features(x_g, slot_g, n_tiles, n_features, last, n_last, true, is_first);
+    for (int k = 0; k < n_features; k += FEATURES_AT_ONCE) {
+        if (n_features - k <= FEATURES_AT_ONCE / 4)
+            sum_features(x_g, slot_g, n_tiles, n_features, k, FEATURES_AT_ONCE / 4, is_first);
+        else
+            sum_features(x_g, slot_g, n_tiles, n_features, k, FEATURES_AT_ONCE, is_first);
+    }
 }
 
 #endif

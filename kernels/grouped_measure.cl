@@ -45,10 +45,8 @@ static inline void store_sums(float sums[MEASURE_SUMS][SUM_VECTORS], int n_sums,
 INLINE void store_sums(vfloat sums[MEASURE_SUMS][SUM_VECTORS], int n_sums, __global float *sums_g, int stride) {
     EACH_OF(s, n_sums, MEASURE_SUMS) {
         vfloat lanes[UNIT_VECTOR][VECTORS];
-        EACH(f, UNIT_VECTOR) {
-            EACH(v, VECTORS) lanes[f][v] = f == 0 ? sums[s][v] : (vfloat)(0.0f);
-        }
-        const vfloat sum = lane_sums(lanes);
+        EACH(v, VECTORS) lanes[0][v] = sums[s][v];
+        const vfloat sum = lane_sums(lanes, 1);
         sums_g[(size_t)s * stride] = ((const float *)&sum)[0];
     }
 }
@@ -90,9 +88,8 @@ __kernel void grouped_weigh(__global const int *order_g, __global const int *fir
 
 __kernel void grouped_measure(__global const float *X_g, __global const float *W_g, __global const int *order_g,
                               __global const int *first_block_g, __global const int *block_owner_g,
-                              __global float *sums_g, __global float *scratch_g, ROW_PARAMETERS, int n_features_given,
+                              __global float *sums_g, __global float *scratch_g, ROW_PARAMETERS, int n_features,
                               int n_blocks, int n_groups) {
-    const int n_features = FEATURES_OR(n_features_given);
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
     OPEN_SUM_LANES;

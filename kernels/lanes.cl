@@ -36,30 +36,32 @@
     (((LANES & (vint)(width)) != (vint)(0) ? (b) : (a)) + \
      SWAP_##width((LANES & (vint)(width)) != (vint)(0) ? (a) : (b)))
 
-/* The sums of UNIT_VECTOR tiles of values, that of g[f] in lane f. Spoils g. */
-INLINE vfloat lane_sums(vfloat g[UNIT_VECTOR][VECTORS]) {
-#pragma unroll
-    for (int width = VECTORS / 2; width > 0; width /= 2) {
-#pragma unroll
-        for (int v = 0; v < width; v++) {
-#pragma unroll
-            for (int f = 0; f < UNIT_VECTOR; f++) g[f][v] += g[f][v + width];
+/* The sums of n tiles of values, n a power of 2 and at most UNIT_VECTOR: that of g[f] in lane f, and again in every
+ * n-th lane after it. Spoils g. */
+#define FOLD_LANES(width)                                      \
+    EACH(f, width) {                                           \
+        if (n > (width))                                       \
+            g[f][0] = FOLD(g[f][0], g[f + (width)][0], width); \
+        else if (f < n)                                        \
+            g[f][0] = g[f][0] + SWAP_##width(g[f][0]);         \
+    }
+INLINE vfloat lane_sums(vfloat g[UNIT_VECTOR][VECTORS], const int n) {
+    UNROLL for (int width = VECTORS / 2; width > 0; width /= 2) {
+        EACH_OF(v, width, VECTORS / 2) {
+            EACH_OF(f, n, UNIT_VECTOR) g[f][v] += g[f][v + width];
         }
     }
 #if UNIT_VECTOR >= 16
-#pragma unroll
-    for (int f = 0; f < 8; f++) g[f][0] = FOLD(g[f][0], g[f + 8][0], 8);
+    FOLD_LANES(8)
 #endif
 #if UNIT_VECTOR >= 8
-#pragma unroll
-    for (int f = 0; f < 4; f++) g[f][0] = FOLD(g[f][0], g[f + 4][0], 4);
+    FOLD_LANES(4)
 #endif
 #if UNIT_VECTOR >= 4
-#pragma unroll
-    for (int f = 0; f < 2; f++) g[f][0] = FOLD(g[f][0], g[f + 2][0], 2);
+    FOLD_LANES(2)
 #endif
 #if UNIT_VECTOR >= 2
-    g[0][0] = FOLD(g[0][0], g[1][0], 1);
+    FOLD_LANES(1)
 #endif
     return g[0][0];
 }
