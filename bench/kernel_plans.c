@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* The last, NULL, is the planner's choice. A strategy that does not apply to a problem is passed over. */
-static const char *const strategies[] = {"staged", "fused", NULL};
+static const char *const strategies[] = {"staged", "fused", "rows", NULL};
 
 /* What of a bank is used. */
 typedef enum features {

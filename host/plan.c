@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* A row a strategy. When the predicted cost is equal, the first wins. */
-static const strategy *const strategies[] = {&strategy_fused, &strategy_staged, &strategy_grouped, &strategy_host};
+static const strategy *const strategies[] = {&strategy_rows, &strategy_fused, &strategy_staged, &strategy_grouped,
+                                             &strategy_host};
 enum { N_STRATEGIES = sizeof strategies / sizeof *strategies };
 
 const strategy *const *plan_strategies(size_t *count) {

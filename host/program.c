@@ -139,7 +139,7 @@ plethron_status program_open(plethron_device *device, const char *const *source_
     char *texts[MAX_SOURCES] = {NULL};
     char all_options[512], key[KERNEL_CACHE_KEY_LENGTH + 1];
     if (n_sources > MAX_SOURCES ||
-        snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 %s%s",
+        snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -w %s%s",
                  device_divides_exactly(device) ? "-cl-fp32-correctly-rounded-divide-sqrt -DEXACT_DIVIDE=1 " : "",
                  options) >= (int)sizeof all_options)
         return error_set(err, PLETHRON_ERROR_KERNEL, "too many kernel sources or build options");

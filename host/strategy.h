@@ -7,8 +7,13 @@
 
 #include "live.h"
 
+/* The order in which a strategy adds up a gradient (docs/architecture.md). Strategies of one order give the same bits.
+ */
+typedef enum sum_order { ORDER_OF_UNITS, ORDER_OF_LANES } sum_order;
+
 struct strategy {
     const char *name;
+    sum_order order;
     /* True when the strategy can run this problem; else `why` says why not. */
     bool (*applicable)(const train_problem *problem, char *why, size_t why_bytes);
     /* Predicted seconds of an epoch. */
@@ -37,6 +42,10 @@ struct strategy {
     plethron_status (*measure)(void *run, device_buffer *totals, plethron_error *err);
 };
 
+/* What a launch adds to a cost: 2.5 us, in the nominal seconds of cost(), a quarter as long as real ones. */
+#define STRATEGY_LAUNCH_COST 1e-5
+
+extern const strategy strategy_rows;
 extern const strategy strategy_fused;
 extern const strategy strategy_staged;
 extern const strategy strategy_grouped;

@@ -352,6 +352,7 @@ out:
 
 const strategy strategy_grouped = {
     .name = "grouped",
+    .order = ORDER_OF_LANES,
     .applicable = applicable,
     .cost = cost,
     .prepare = prepare,

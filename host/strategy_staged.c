@@ -25,8 +25,9 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
 
 /* Flops over a nominal rate; only comparisons between strategies of one device count. */
 static double cost(const train_problem *problem) {
-    return 4.0 * (double)problem->dataset->n_samples * (double)problem->dataset->n_features * (double)problem->n_units /
-           1e11;
+    const plethron_dataset *dataset = problem->dataset;
+    const double n_units = (double)tiling_lanes(dataset->device, problem->n_units);
+    return 4.0 * (double)dataset->n_samples * (double)dataset->n_features * n_units / 1e11 + 4 * STRATEGY_LAUNCH_COST;
 }
 
 /* Rows of the largest batch. */

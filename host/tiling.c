@@ -51,6 +51,17 @@ tile_sizes tiling_choose(const plethron_device *device, size_t n_units) {
     return *chosen;
 }
 
+static size_t divide_up(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+size_t tiling_lanes(const plethron_device *device, size_t n_units) {
+    const tile_sizes tiling = tiling_choose(device, n_units);
+    const size_t group_units = (size_t)tiling.unit_vector * tiling.item_vectors * tiling.local_units;
+    const size_t width = tiling.local_memory ? group_units : device_vector_width(device);
+    return divide_up(n_units, width) * width;
+}
+
 plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, const char *const *sources,
                                size_t n_sources, device_program **out, plethron_error *err) {
     char options[256];
@@ -61,10 +72,6 @@ plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling
              tiling->item_rows, tiling->local_units, tiling->local_rows,
              !plethron_device_describe(device)->local_is_dedicated);
     return program_open(device, sources, n_sources, options, out, err);
-}
-
-static size_t divide_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
 }
 
 kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_rows, size_t n_parts) {

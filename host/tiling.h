@@ -23,6 +23,9 @@ tile_sizes tiling_choose(const plethron_device *device, size_t n_units);
 /* False when the device's work-groups are too small for the tiling, or need none: the host. */
 bool tiling_fits(const plethron_device *device, const tile_sizes *tiling);
 
+/* How many units a device computes where there are n_units: lanes that hold none take as long. */
+size_t tiling_lanes(const plethron_device *device, size_t n_units);
+
 /* Builds kernels shaped by a tiling; `uses` as in unit.cl. */
 plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, const char *const *sources,
                                size_t n_sources, device_program **out, plethron_error *err);

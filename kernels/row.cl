@@ -29,19 +29,20 @@ typedef struct row_sources {
     int uses;
 } row_sources;
 
-/* What rows need to know of the units unit ... unit + UNIT_VECTOR - 1. */
+/* What rows need to know of the units: of unit ... unit + UNIT_VECTOR - 1 where lanes are units, of one unit in all
+ * lanes where lanes are rows. */
 typedef struct row_units {
     int unit;
     int target; /* of all units, without USE_MANY_TARGETS */
     vint loss;
-    vint excluded_fold;
+    vfloat excluded_fold;
     vint bootstrap;
     vfloat positive_class;
     vfloat weight_negative;
     vfloat weight_positive;
 } row_units;
 
-/* One row, as the units see it. */
+/* One row as the units see it, or a row a lane as one unit sees them. */
 typedef struct row_view {
     vfloat y;      /* the target, in [0, 1] */
     vfloat weight; /* without class weights, 0 where the row is not trained on */
@@ -56,7 +57,8 @@ static inline row_units row_units_load(const row_sources *from, int unit) {
     units.target = ((__global const int *)U_g)[(size_t)UNIT_TARGET * u_stride];
     units.loss = UNIT_INTEGERS(UNIT_LOSS, unit);
     units.positive_class = UNIT_VALUES(UNIT_POSITIVE_CLASS, unit);
-    units.excluded_fold = from->uses & USE_FOLDS ? UNIT_INTEGERS(UNIT_EXCLUDED_FOLD, unit) : (vint)(-1);
+    units.excluded_fold = (vfloat)(-1.0f);
+    if (from->uses & USE_FOLDS) units.excluded_fold = TO_VFLOAT(UNIT_INTEGERS(UNIT_EXCLUDED_FOLD, unit));
     units.bootstrap = from->uses & USE_BOOTSTRAP ? UNIT_INTEGERS(UNIT_BOOTSTRAP, unit) : (vint)(0);
     units.weight_negative = from->uses & USE_CLASS_WEIGHTS ? UNIT_VALUES(UNIT_WEIGHT_NEGATIVE, unit) : (vfloat)(1.0f);
     units.weight_positive = from->uses & USE_CLASS_WEIGHTS ? UNIT_VALUES(UNIT_WEIGHT_POSITIVE, unit) : (vfloat)(1.0f);
@@ -84,8 +86,8 @@ static inline vfloat row_values(const row_sources *from, __global const float *M
     return row < 0 ? (vfloat)(1.0f) : row_values_of(from, M_g, row, i);
 }
 
-static inline vint row_bytes(__global const uchar *bytes_g, size_t i) {
-    return TO_VINT(LOAD_BYTES(bytes_g + i));
+static inline vfloat row_folds(const row_sources *from, size_t i) {
+    return LOAD_BYTES(from->F_g + i);
 }
 
 static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
@@ -110,8 +112,8 @@ static inline vfloat row_values(const row_sources *from, __global const float *M
     return value;
 }
 
-static inline vint row_bytes(__global const uchar *bytes_g, size_t i) {
-    return (vint)((int)bytes_g[i]);
+static inline vfloat row_folds(const row_sources *from, size_t i) {
+    return (vfloat)((float)from->F_g[i]);
 }
 
 static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
@@ -119,14 +121,11 @@ static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
 }
 #endif
 
-/* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
-static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
-    const size_t i = from->uses & USE_SHUFFLE ? (size_t)from->row_g[place] : (size_t)place;
+/* A row from what it is made of; fold and count are read only where `uses` says so. */
+static inline row_view row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
+                              vfloat count) {
     row_view row;
-    vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, i)
-                                                 : row_values_of(from, from->Y_g, units->target, i);
-    row.weight = (vfloat)(1.0f);
-    if (from->uses & USE_ROW_WEIGHTS) row.weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, i);
+    row.weight = weight;
     if (from->uses & USE_MISSING) {
         row.weight = value == value ? row.weight : (vfloat)(0.0f);
         value = value == value ? value : (vfloat)(0.0f);
@@ -134,15 +133,23 @@ static inline row_view row_load(const row_sources *from, const row_units *units,
     row.y = row_target(value, units->positive_class);
     row.held = (vfloat)(0.0f);
     if (from->uses & USE_FOLDS) {
-        const vint fold = row_bytes(from->F_g, i);
         row.held = fold == units->excluded_fold ? row.weight : (vfloat)(0.0f);
         row.weight = fold == units->excluded_fold ? (vfloat)(0.0f) : row.weight;
     }
-    if (from->uses & USE_BOOTSTRAP) {
-        const vfloat count = row_counts(from, units->unit, i);
-        row.weight = units->bootstrap == (vint)(1) ? row.weight * count : row.weight;
-    }
+    if (from->uses & USE_BOOTSTRAP) row.weight = units->bootstrap == (vint)(1) ? row.weight * count : row.weight;
     return row;
+}
+
+/* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
+static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
+    const size_t i = from->uses & USE_SHUFFLE ? (size_t)from->row_g[place] : (size_t)place;
+    const vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, i)
+                                                       : row_values_of(from, from->Y_g, units->target, i);
+    vfloat weight = (vfloat)(1.0f), fold = (vfloat)(0.0f), count = (vfloat)(1.0f);
+    if (from->uses & USE_ROW_WEIGHTS) weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, i);
+    if (from->uses & USE_FOLDS) fold = row_folds(from, i);
+    if (from->uses & USE_BOOTSTRAP) count = row_counts(from, units->unit, i);
+    return row_of(from, units, value, weight, fold, count);
 }
 
 /* The weight of a row in the training loss: with its class's weight. */

@@ -245,23 +245,24 @@ reference_unit case_reference(const test_case *c, size_t j, uint8_t *counts) {
 
 /* ---- Ways to run ------------------------------------------------------------------------------------------------- */
 
-static void add_way(case_ways *ways, plethron_device *device, const char *strategy_name, const tile_sizes *tiling) {
+static void add_way(case_ways *ways, plethron_device *device, const strategy *with, const tile_sizes *tiling) {
     assert_true(ways->n_ways < sizeof ways->ways / sizeof *ways->ways);
     case_way *way = &ways->ways[ways->n_ways++];
     const char *choice = device_is_host(device) ? "native" : "planner's tiling";
     way->device = device;
-    way->strategy = strategy_name;
+    way->strategy = with->name;
+    way->order = with->order;
     way->tiling = tiling;
-    snprintf(way->name, sizeof way->name, "%s, %s, %s", plethron_device_describe(device)->name, strategy_name,
+    snprintf(way->name, sizeof way->name, "%s, %s, %s", plethron_device_describe(device)->name, with->name,
              tiling ? tiling->name : choice);
 }
 
-static void add_strategy(case_ways *ways, plethron_device *device, const char *strategy_name) {
+static void add_strategy(case_ways *ways, plethron_device *device, const strategy *with) {
     size_t n_tilings = 0;
     const tile_sizes *tilings = tilings_all(&n_tilings);
-    add_way(ways, device, strategy_name, NULL);
+    add_way(ways, device, with, NULL);
     for (size_t t = 0; t < n_tilings; t++)
-        if (tiling_fits(device, &tilings[t])) add_way(ways, device, strategy_name, &tilings[t]);
+        if (tiling_fits(device, &tilings[t])) add_way(ways, device, with, &tilings[t]);
 }
 
 static void add_device(case_ways *ways, const char *selector, size_t guard_bytes) {
@@ -273,8 +274,7 @@ static void add_device(case_ways *ways, const char *selector, size_t guard_bytes
     ways->devices[ways->n_devices++] = device;
     device_guard_buffers(device, guard_bytes);
     for (size_t s = 0; s < n_strategies; s++)
-        if ((strategies[s] == &strategy_host) == device_is_host(device))
-            add_strategy(ways, device, strategies[s]->name);
+        if ((strategies[s] == &strategy_host) == device_is_host(device)) add_strategy(ways, device, strategies[s]);
 }
 
 void case_ways_open(size_t guard_bytes, case_ways *ways) {
@@ -297,6 +297,13 @@ void case_ways_close(case_ways *ways) {
 
 bool case_bits_hold(const case_way *way) {
     return plethron_device_describe(way->device)->bits_hold;
+}
+
+size_t case_model(const case_ways *ways, sum_order order) {
+    size_t model = ways->n_ways;
+    for (size_t w = 0; w < ways->n_ways; w++)
+        if (ways->ways[w].order == order && case_bits_hold(&ways->ways[w])) model = w;
+    return model;
 }
 
 void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *bank) {

@@ -64,6 +64,7 @@ void case_drop_rules(test_case *c);
 typedef struct case_way {
     plethron_device *device;
     const char *strategy;
+    sum_order order;
     const tile_sizes *tiling;
     char name[128];
 } case_way;
@@ -82,6 +83,9 @@ void case_ways_close(case_ways *ways);
 
 /* True when results have the same bits as on other devices. */
 bool case_bits_hold(const case_way *way);
+/* The number of the way whose bits all ways of an order must have where their bits hold: for the order of units the
+ * host's; n_ways when there is none. */
+size_t case_model(const case_ways *ways, sum_order order);
 
 void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *bank);
 /* case_train on a new data set. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every strategy with every tiling in Oclgrind, which simulates a device and reports races between work-items, accesses
-# outside of buffers and uses of uninitialised memory; and compares the results' bits with the host's.
+# outside of buffers and uses of uninitialised memory; and compares the results' bits with the host's, or of `rows`, whose
+# order of summation the host has not, with those of another OpenCL device and of its other tilings.
 # Usage: oclgrind.sh CONTRACT_DIGEST
 #
 # Oclgrind ends with 0 whatever it finds, so its log tells. Of Oclgrind 21.10:
@@ -18,23 +19,28 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export PLETHRON_CACHE_DIR="" # Oclgrind's build options are not part of the cache's key
 failures=0
+declare -A seen # the digest of a strategy and shape
 
 # check STRATEGY TILING SHAPE OPTION...: one training, whose log must be empty and whose digest must be the host's.
 check() {
     local strategy=$1 tiling=$2 shape=$3 log=$folder/log want got
     shift 3
-    # A shape is three numbers: samples, features, units.
+    local model="host native"
+    [ "$strategy" != rows ] || model="rows planned"
+    # A model is a strategy and a tiling, a shape three numbers: samples, features, units.
     # shellcheck disable=SC2086
-    want=$("$digest" host native $shape | cut -d ' ' -f 1)
+    want=$("$digest" $model $shape | head -n 1 | cut -d ' ' -f 1)
     : >"$log"
     # shellcheck disable=SC2086
     got=$(oclgrind --log "$log" "$@" "$digest" "$strategy" "$tiling" $shape)
+    : "${want:=${seen[$strategy $shape]:-${got%% *}}}"
+    seen[$strategy $shape]=$want
     if [ -s "$log" ]; then
         head -n 40 "$log"
         echo "FAILED: $strategy, $tiling, shape $shape: Oclgrind reports the above ($*)"
         failures=$((failures + 1))
     elif [ "$got" != "$want Oclgrind Simulator, $strategy, $tiling" ]; then
-        echo "FAILED: $strategy, $tiling, shape $shape: '$got' instead of the host's $want ($*)"
+        echo "FAILED: $strategy, $tiling, shape $shape: '$got' instead of $want ($*)"
         failures=$((failures + 1))
     else
         echo "$got ($shape: $*)"

@@ -71,21 +71,29 @@ static void test_in_a_larger_bank(void **state) {
     }
 }
 
-/* Strategies share one order of summation, so every device, strategy and tiling gives the host's bits. */
-static void test_same_bits_everywhere(void **state) {
-    (void)state;
-    const case_way *host = &ways.ways[ways.n_ways - 1];
-    assert_true(plethron_device_describe(host->device)->kind == PLETHRON_DEVICE_HOST);
+static void check_order(sum_order order) {
+    const size_t model = case_model(&ways, order);
+    if (model == ways.n_ways) return;
     plethron_bank *want = case_bank(mixed, NULL, N_UNITS);
-    case_train_on(host, mixed, want);
+    case_train_on(&ways.ways[model], mixed, want);
     for (size_t w = 0; w < ways.n_ways; w++) {
-        if (!case_bits_hold(&ways.ways[w])) continue;
+        if (ways.ways[w].order != order || !case_bits_hold(&ways.ways[w])) continue;
         plethron_bank *bank = case_bank(mixed, NULL, N_UNITS);
         case_train_on(&ways.ways[w], mixed, bank);
         check_same_bank(want, bank, ways.ways[w].name);
         plethron_bank_close(bank);
     }
     plethron_bank_close(want);
+}
+
+/* Every device, strategy and tiling of one order of summation gives the same bits: those of the host, where units are
+ * lanes. */
+static void test_same_bits_everywhere(void **state) {
+    (void)state;
+    assert_int_equal(case_model(&ways, ORDER_OF_UNITS), ways.n_ways - 1);
+    assert_true(device_is_host(ways.ways[ways.n_ways - 1].device));
+    check_order(ORDER_OF_UNITS);
+    check_order(ORDER_OF_LANES);
 }
 
 static void test_predictions_are_the_same_everywhere(void **state) {

@@ -18,7 +18,7 @@ EXPECTED = {
 @pytest.mark.parametrize("loss", EXPECTED)
 @pytest.mark.parametrize(
     "choice",
-    [[], ["--strategy", "fused"], ["--strategy", "staged"], ["--strategy", "host"], ["--device", "cpu"], ["--device", "host"]],
+    [[], ["--strategy", "rows"], ["--strategy", "fused"], ["--strategy", "staged"], ["--strategy", "host"], ["--device", "cpu"], ["--device", "host"]],
     ids=" ".join,
 )
 def test_tutorial(program, loss, choice):

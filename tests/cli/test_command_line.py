@@ -74,7 +74,7 @@ USAGE_ERRORS = [
     (["train", "x.csv", "--target", "y", "-o", "m", "--seed", "-1"], "'-1'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--loss", "hinge"], "log, mse, tutorial"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--reduction", "max"], "mean, sum"),
-    (["train", "x.csv", "--target", "y", "-o", "m", "--strategy", "fast"], "fused, staged"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--strategy", "fast"], "rows, fused, staged"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--init", "ones"], "zeros, uniform, normal"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--hold-out", "10"], "folds 0 to 9"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--folds", "3", "--hold-out", "3"], "folds 0 to 2"),

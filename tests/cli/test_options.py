@@ -61,7 +61,7 @@ REFERENCE = {
 }
 
 
-@pytest.mark.parametrize("strategy", ["fused", "staged", "host"])
+@pytest.mark.parametrize("strategy", ["rows", "fused", "staged", "host"])
 @pytest.mark.parametrize("case", REFERENCE)
 def test_against_the_reference(program, case, strategy):
     options = [f"--{name}={value}" for name, value in REFERENCE[case].items()]
