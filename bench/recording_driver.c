@@ -216,7 +216,9 @@ cl_int clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocki
     (void)n_events;
     (void)events;
     (void)event;
-    memset(data, 0, n_bytes);
+    /* Ones: rows weigh something and units are active, so that the library goes on to its epochs. */
+    for (size_t at = 0; at + sizeof(float) <= n_bytes; at += sizeof(float))
+        memcpy((char *)data + at, &(const float){1.0f}, sizeof(float));
     return CL_SUCCESS;
 }
 

@@ -37,7 +37,11 @@ static _Thread_local int host_id[3];
 
 #include "grouped_block.cl"
 
+#include "grouped_unit.cl"
+
 #include "grouped.cl"
+
+#include "grouped_many.cl"
 
 #include "grouped_measure.cl"
 

@@ -11,7 +11,7 @@ enum { MANY_BLOCKS = 16 };
 
 typedef struct grouped_run {
     live_set *live;
-    device_program *program;
+    device_program *program, *program_for_many;
     device_kernel *grouped, *sums, *step, *weigh, *measure, *add;
     size_t n_groups;
     size_t n_blocks;      /* of all units */
@@ -133,29 +133,47 @@ static void run_close(void *state) {
     device_kernel *kernels[] = {run->grouped, run->sums, run->step, run->weigh, run->measure, run->add};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_close(buffers[i]);
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) kernel_close(kernels[i]);
+    program_close(run->program_for_many);
     program_close(run->program);
     free(run);
 }
 
-static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
-    plethron_status status;
+static plethron_status open_program(const grouped_run *run, const char *const *sources, size_t n_sources,
+                                    device_program **out, plethron_error *err) {
     const train_problem *p = run->live->problem;
     const train_plan *plan = run->live->plan;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl",          "row.cl",     "step.cl",           "measure.cl",
-                                   "lanes.cl",      "grouped_block.cl", "grouped.cl", "grouped_measure.cl"};
     char options[256];
     snprintf(options, sizeof options,
              "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DLOCAL_MEMORY=%d -DSLOT_FEATURES=%zu -DUNIT_VECTOR=%u "
              "-DUNITS_AT_ONCE=%zu",
              DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, has_local_memory(plan), slot_features(p, plan),
              vector_lanes(plan), units_at_once(p, plan));
-    TRY(program_open(run->live->device, sources, sizeof sources / sizeof *sources, options, &run->program, err));
+    return program_open(run->live->device, sources, n_sources, options, out, err);
+}
+
+static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
+    plethron_status status;
+    const char *const sources[] = {"arithmetic.cl", "unit.cl",           "row.cl",           "step.cl",
+                                   "measure.cl",    "lanes.cl",          "grouped_block.cl", "grouped_unit.cl",
+                                   "grouped.cl",    "grouped_measure.cl"};
+    TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
-    TRY(program_kernel(run->program, "grouped_sums", &run->sums, err));
-    TRY(program_kernel(run->program, "grouped_step", &run->step, err));
     TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
     TRY(program_kernel(run->program, "grouped_measure", &run->measure, err));
     TRY(program_kernel(run->program, "grouped_add", &run->add, err));
+out:
+    return status;
+}
+
+/* For the units with many rows, where there are any. */
+static plethron_status open_kernels_for_many(grouped_run *run, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const char *const sources[] = {"arithmetic.cl", "unit.cl",          "row.cl",          "step.cl",
+                                   "lanes.cl",      "grouped_block.cl", "grouped_unit.cl", "grouped_many.cl"};
+    if (run->n_many == 0) return status;
+    TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program_for_many, err));
+    TRY(program_kernel(run->program_for_many, "grouped_sums", &run->sums, err));
+    TRY(program_kernel(run->program_for_many, "grouped_step", &run->step, err));
 out:
     return status;
 }
@@ -255,6 +273,7 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     run->n_blocks = all_blocks(live->problem);
     TRY(open_kernels(run, err));
     TRY(upload_lists(run, err));
+    TRY(open_kernels_for_many(run, err));
     TRY(open_room(run, err));
     *out = run;
     run = NULL;

@@ -21,6 +21,12 @@
 #ifndef LOCAL_MEMORY
 #define LOCAL_MEMORY 0
 #endif
+#ifndef UNITS_AT_ONCE /* 1 or 2: units a group trains side by side; one's arithmetic fills the other's waits */
+#define UNITS_AT_ONCE 1
+#endif
+#if UNITS_AT_ONCE == 2 ? UNIT_VECTOR != 16 || LOCAL_MEMORY : UNITS_AT_ONCE != 1
+#error "UNITS_AT_ONCE must be 1, or 2 with vectors of 16 lanes"
+#endif
 
 #if LOCAL_MEMORY
 #define GROUP_ITEMS 64
@@ -115,19 +121,6 @@ static inline void store_column(SLOT_SPACE const float *matrix, int u_stride, in
         column_g[(size_t)k * u_stride] = matrix[k == n_features ? SLOT_BIAS(n_features) : k];
 }
 
-/* Calls ACTION(n), 1 <= n <= 8, with a constant, so that its loops unroll. */
-#define WITH_CONSTANT(n, ACTION) \
-    switch (n) {                 \
-    case 1: ACTION(1); break;    \
-    case 2: ACTION(2); break;    \
-    case 3: ACTION(3); break;    \
-    case 4: ACTION(4); break;    \
-    case 5: ACTION(5); break;    \
-    case 6: ACTION(6); break;    \
-    case 7: ACTION(7); break;    \
-    default: ACTION(8); break;   \
-    }
-
 /* ---- Deltas ------------------------------------------------------------------------------------------------------ */
 
 /* The block's z become deltas. */
@@ -141,26 +134,25 @@ static inline void delta_block(SLOT_SPACE float *slot, int n_tiles, int loss, in
 }
 
 #else
-INLINE void delta_vectors(__global float *slot_g, int i, vint loss, int uses, const int n) {
+INLINE void delta_vectors(__global float *slot_g, int first, int loss, int uses, const int n) {
     vfloat p[IN_STEP];
-    EACH_OF(v, n, IN_STEP) p[v] = LOAD(__global, slot_g + SLOT_DELTAS + i + v * UNIT_VECTOR);
+    EACH_OF(v, n, IN_STEP) p[v] = LOAD(__global, slot_g + SLOT_DELTAS + (first + v) * UNIT_VECTOR);
     sigmoids(p, n);
     EACH_OF(v, n, IN_STEP) {
-        const int at = i + v * UNIT_VECTOR;
+        const int at = (first + v) * UNIT_VECTOR;
         const vfloat y = LOAD(__global, slot_g + SLOT_TARGETS + at);
         const vfloat weight = LOAD(__global, slot_g + SLOT_ROW_WEIGHTS + at);
-        STORE(__global, slot_g + SLOT_DELTAS + at, row_delta(p[v], y, weight, loss, uses));
+        STORE(__global, slot_g + SLOT_DELTAS + at, row_delta(p[v], y, weight, (vint)(loss), uses));
     }
 }
 
 static inline void delta_block(SLOT_SPACE float *slot_g, int n_tiles, int loss, int uses) {
-    const int n_vectors = n_tiles * VECTORS, n_groups = (n_vectors + IN_STEP - 1) / IN_STEP;
-    for (int group = 0, vector = 0; group < n_groups; group++) {
-        const int n = (n_vectors - vector) / (n_groups - group);
-#define DELTAS(count) delta_vectors(slot_g, vector *UNIT_VECTOR, (vint)(loss), uses, count)
-        WITH_CONSTANT(n, DELTAS)
-        vector += n;
-    }
+    const int n = n_tiles * VECTORS;
+    int v = 0;
+    for (; v + IN_STEP <= n; v += IN_STEP) delta_vectors(slot_g, v, loss, uses, IN_STEP);
+    if (n & 4) delta_vectors(slot_g, v, loss, uses, 4);
+    if (n & 2) delta_vectors(slot_g, v + (n & 4), loss, uses, 2);
+    if (n & 1) delta_vectors(slot_g, v + (n & 6), loss, uses, 1);
 }
 
 #endif
@@ -189,9 +181,9 @@ static inline void predict_block(__global const float *x_g, SLOT_SPACE float *sl
 
 /* A feature's lanes in local memory, added by the tree. */
 static inline float tree(__local const float *lanes_l) {
-    float sum[1][TILE];
-    EACH(l, TILE) sum[0][l] = lanes_l[l];
-    return lane_sums(sum, 1);
+    float lanes[TILE];
+    EACH(l, TILE) lanes[l] = lanes_l[l];
+    return lane_sum(lanes);
 }
 
 /* The block's gradient sums are stored in the slot, or added to those of the blocks before. lanes_l has
@@ -267,11 +259,22 @@ static inline void predict_block(__global const float *x_g, SLOT_SPACE float *sl
     for (; tile < n_tiles; tile++) predict_tiles(&x_g, &slot_g, tile, n_features, 1, 1);
 }
 
-/* The same of two units of as many tiles, at most TILES_AT_ONCE. */
-static inline void predict_pair(__global const float *const *x_g, __global float *const *slot_g, int n_tiles,
-                                int n_features){
-#define PREDICT(count) predict_tiles(x_g, slot_g, 0, n_features, count, 2)
-    WITH_CONSTANT(n_tiles, PREDICT)}
+#if UNITS_AT_ONCE == 2
+/* The same of two units of as many tiles, at most 8: each number of them in a loop of its own. */
+static inline void predict_pair(__global const float *const *x_g, __global float *const *slots_g, int n_tiles,
+                                int n_features) {
+    switch (n_tiles) {
+    case 1: predict_tiles(x_g, slots_g, 0, n_features, 1, 2); break;
+    case 2: predict_tiles(x_g, slots_g, 0, n_features, 2, 2); break;
+    case 3: predict_tiles(x_g, slots_g, 0, n_features, 3, 2); break;
+    case 4: predict_tiles(x_g, slots_g, 0, n_features, 4, 2); break;
+    case 5: predict_tiles(x_g, slots_g, 0, n_features, 5, 2); break;
+    case 6: predict_tiles(x_g, slots_g, 0, n_features, 6, 2); break;
+    case 7: predict_tiles(x_g, slots_g, 0, n_features, 7, 2); break;
+    default: predict_tiles(x_g, slots_g, 0, n_features, 8, 2); break;
+    }
+}
+#endif
 
 /* The first block's sums are stored, those of later ones added. */
 INLINE void add_sums(__global float *sums_g, vfloat sums, bool is_first) {
@@ -281,11 +284,11 @@ INLINE void add_sums(__global float *sums_g, vfloat sums, bool is_first) {
 /* Of n features from k0 on, some of which may be padding; with those from 0 on of the bias, too. */
 INLINE void sum_features(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features, int k0,
                          const int n, bool is_first) {
-    vfloat g[FEATURES_AT_ONCE][VECTORS], b[UNIT_VECTOR][VECTORS];
+    vfloat g[FEATURES_AT_ONCE][VECTORS], b[VECTORS];
     EACH_OF(k, n, FEATURES_AT_ONCE) {
         EACH(v, VECTORS) g[k][v] = (vfloat)(0.0f);
     }
-    EACH(v, VECTORS) b[0][v] = (vfloat)(0.0f);
+    EACH(v, VECTORS) b[v] = (vfloat)(0.0f);
     for (int t = 0; t < n_tiles; t++) {
         __global const float *x_tile_g = x_g + ((size_t)t * n_features + k0) * TILE;
         EACH(v, VECTORS) {
@@ -293,7 +296,7 @@ INLINE void sum_features(__global const float *x_g, __global float *slot_g, int 
             EACH_OF(k, n, FEATURES_AT_ONCE) {
                 g[k][v] = fma(LOAD(__global, x_tile_g + k * TILE + v * UNIT_VECTOR), r, g[k][v]);
             }
-            b[0][v] += r;
+            b[v] += r;
         }
     }
     /* Whole vectors, also where n is less: what is read back as a vector must have been stored as one to be fast. */
@@ -302,7 +305,7 @@ INLINE void sum_features(__global const float *x_g, __global float *slot_g, int 
     EACH_OF(f, n / n_lanes, FEATURES_AT_ONCE) {
         add_sums(sums_g + k0 + f * n_lanes, lane_sums(g + f * n_lanes, n_lanes), is_first);
     }
-    if (k0 == 0) add_sums(sums_g + SLOT_BIAS(n_features), lane_sums(b, 1), is_first);
+    if (k0 == 0) add_sums(sums_g + SLOT_BIAS(n_features), lane_sum(b), is_first);
 }
 
 /* The block's gradient sums are stored in the slot, or added to those of the blocks before. */

@@ -5,7 +5,7 @@
  *   grouped_measure   [MEASURE_SUMS, n_blocks]
  *   grouped_add       [n_sums, n_blocks] -> T_g [n_sums, u_stride]
  *
- * order_g, first_block_g, block_owner_g, scratch_g: see grouped.cl.
+ * order_g, first_block_g, block_owner_g, scratch_g: see grouped_many.cl.
  *
  * Launch: as grouped.cl; of grouped_add dimension 0 covers the units' places, one an item, dimension 1 the sums.
  * Order: as the gradient's.
@@ -22,7 +22,7 @@
 #define OPEN_SUM_LANES
 #endif
 
-INLINE void clear_sums(vfloat sums[MEASURE_SUMS][SUM_VECTORS]) {
+INLINE void clear_measures(vfloat sums[MEASURE_SUMS][SUM_VECTORS]) {
     EACH(s, MEASURE_SUMS) {
         EACH(v, SUM_VECTORS) sums[s][v] = (vfloat)(0.0f);
     }
@@ -44,9 +44,7 @@ static inline void store_sums(float sums[MEASURE_SUMS][SUM_VECTORS], int n_sums,
 #define STORE_SUMS(sums, n_sums, sums_g, stride) store_sums(sums, n_sums, sums_g, stride)
 INLINE void store_sums(vfloat sums[MEASURE_SUMS][SUM_VECTORS], int n_sums, __global float *sums_g, int stride) {
     EACH_OF(s, n_sums, MEASURE_SUMS) {
-        vfloat lanes[UNIT_VECTOR][VECTORS];
-        EACH(v, VECTORS) lanes[0][v] = sums[s][v];
-        const vfloat sum = lane_sums(lanes, 1);
+        const vfloat sum = lane_sum(sums[s]);
         sums_g[(size_t)s * stride] = ((const float *)&sum)[0];
     }
 }
@@ -71,7 +69,7 @@ __kernel void grouped_weigh(__global const int *order_g, __global const int *fir
         const row_units units = row_units_load(&from, unit);
         const row_block rows = unit_block(&from, unit, b - first_block_g[place]);
         vfloat sums[MEASURE_SUMS][SUM_VECTORS];
-        clear_sums(sums);
+        clear_measures(sums);
         for (int t = 0; SUM_LANE < TILE && t < rows.n_tiles; t++) {
             EACH(v, SUM_VECTORS) {
                 const row_view row = load_inside(&from, &units, rows, t * TILE + SUM_LANE + v * UNIT_VECTOR);
@@ -98,7 +96,7 @@ __kernel void grouped_measure(__global const float *X_g, __global const float *W
         const row_units units = row_units_load(&from, unit);
         const row_block rows = unit_block(&from, unit, b - first_block_g[place]);
         vfloat sums[MEASURE_SUMS][SUM_VECTORS];
-        clear_sums(sums);
+        clear_measures(sums);
         load_column(W_g + unit, u_stride, n_features, slots + SLOT_WEIGHTS);
         SLOT_BARRIER; /* publishes the weights */
         predict_block(X_g + (size_t)rows.first_tile * n_features * TILE, slots, rows.n_tiles, n_features);

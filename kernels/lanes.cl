@@ -36,6 +36,27 @@
     (((LANES & (vint)(width)) != (vint)(0) ? (b) : (a)) + \
      SWAP_##width((LANES & (vint)(width)) != (vint)(0) ? (a) : (b)))
 
+/* The sum of a tile of values, in every lane. Spoils g. */
+INLINE vfloat lane_sum(vfloat g[VECTORS]) {
+    UNROLL for (int width = VECTORS / 2; width > 0; width /= 2) {
+        EACH_OF(v, width, VECTORS / 2) g[v] += g[v + width];
+    }
+    vfloat sum = g[0];
+#if UNIT_VECTOR >= 16
+    sum += SWAP_8(sum);
+#endif
+#if UNIT_VECTOR >= 8
+    sum += SWAP_4(sum);
+#endif
+#if UNIT_VECTOR >= 4
+    sum += SWAP_2(sum);
+#endif
+#if UNIT_VECTOR >= 2
+    sum += SWAP_1(sum);
+#endif
+    return sum;
+}
+
 /* The sums of n tiles of values, n a power of 2 and at most UNIT_VECTOR: that of g[f] in lane f, and again in every
  * n-th lane after it. Spoils g. */
 #define FOLD_LANES(width)                                      \
