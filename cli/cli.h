@@ -98,6 +98,8 @@ bool option_numbers(const char *verb, const char *option, const char *text, bool
 bool option_names(const char *verb, const char *option, const char *text, name_list *out);
 /* One number from `min` to `max`. */
 bool option_number(const char *verb, const char *option, const char *text, double min, double max, float *out);
+/* A number of bytes: digits and K, M, G or T for powers of 1024, such as 512M. */
+bool option_bytes(const char *verb, const char *option, const char *text, uint64_t min, uint64_t *out);
 /* The positions in the NULL-ended `choices` of names between commas, each once. */
 bool option_choices(const char *verb, const char *option, const char *text, const char *const *choices,
                     choice_list *out);

@@ -2,6 +2,7 @@
 
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -34,6 +35,23 @@ bool option_whole(const char *verb, const char *option, const char *text, int64_
         return false;
     }
     *out = value;
+    return true;
+}
+
+bool option_bytes(const char *verb, const char *option, const char *text, uint64_t min, uint64_t *out) {
+    static const char units[] = "KMGT";
+    char *end = NULL, shown[NUMBER_TEXT];
+    errno = 0;
+    const unsigned long long count = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    const bool is_read = isdigit((unsigned char)*text) && errno == 0 && end[unit != NULL] == '\0';
+    if (!is_read || count > UINT64_MAX >> shift || (uint64_t)count << shift < min) {
+        usage_error(verb, "%s '%s' is not a size of %s or more, such as 512M or 4G", option, text,
+                    bytes_text(min, shown));
+        return false;
+    }
+    *out = (uint64_t)count << shift;
     return true;
 }
 

@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static const double line_after_s = 1.0;
 static const double line_every_s = 0.2;
+static const double plain_line_every_s = 10.0;
 
 static volatile sig_atomic_t interrupted;
 
@@ -22,6 +24,10 @@ void watch_interrupts(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+bool interrupt_came(void) {
+    return interrupted;
 }
 
 void watch_history_header(const training_watch *watch) {
@@ -63,4 +69,41 @@ void watch_erase(training_watch *watch) {
     if (!watch->line_stands) return;
     fputs("\r\033[K", stderr);
     watch->line_stands = false;
+}
+
+void prediction_progress_start(prediction_progress *progress, bool is_wanted) {
+    *progress = (prediction_progress){.is_wanted = is_wanted, .is_terminal = isatty(STDERR_FILENO), .start_s = now_s()};
+    progress->shown_s = progress->start_s;
+}
+
+static void prediction_line(const prediction_progress *progress, const plethron_reader *reader, double elapsed_s) {
+    uint64_t n_read, n_all;
+    char read[NUMBER_TEXT], all[NUMBER_TEXT], rate[NUMBER_TEXT];
+    plethron_reader_bytes(reader, &n_read, &n_all);
+    fprintf(stderr, "%s%" PRIu64 " rows", progress->is_terminal ? "\r" : "plethron: ", progress->n_rows);
+    if (n_read > 0) {
+        const double per_s = (double)n_read / elapsed_s;
+        fprintf(stderr, "  %s", bytes_text(n_read, read));
+        if (n_all > 0) fprintf(stderr, " of %s", bytes_text(n_all, all));
+        fprintf(stderr, "  %s/s", bytes_text((uint64_t)per_s, rate));
+        const long long left_s = n_all > n_read ? (long long)((double)(n_all - n_read) / per_s) : 0;
+        if (n_all > 0) fprintf(stderr, "  %lld:%02lld:%02lld left", left_s / 3600, left_s / 60 % 60, left_s % 60);
+    } else
+        fprintf(stderr, "  %.4g rows/s", (double)progress->n_rows / elapsed_s);
+    fputs(progress->is_terminal ? "\033[K" : "\n", stderr);
+    fflush(stderr);
+}
+
+void prediction_progress_show(prediction_progress *progress, const plethron_reader *reader) {
+    const double now = now_s(), elapsed_s = now - progress->start_s;
+    const double every_s = progress->is_terminal ? line_every_s : plain_line_every_s;
+    if (!progress->is_wanted || !reader || elapsed_s < line_after_s || now - progress->shown_s < every_s) return;
+    prediction_line(progress, reader, elapsed_s);
+    progress->shown_s = now;
+    progress->line_stands = progress->is_terminal;
+}
+
+void prediction_progress_erase(prediction_progress *progress) {
+    if (progress->line_stands) fputs("\r\033[K", stderr);
+    progress->line_stands = false;
 }

@@ -1,4 +1,4 @@
-/* What happens while a training runs: the progress line, the history file, and interrupts. */
+/* What happens while a training or a prediction runs: the progress line, the history file, and interrupts. */
 #ifndef PLETHRON_CLI_PROGRESS_H
 #define PLETHRON_CLI_PROGRESS_H
 
@@ -15,8 +15,9 @@ typedef struct training_watch {
     char plan[PLAN_TEXT]; /* the training's plan, once known */
 } training_watch;
 
-/* From now on the first SIGINT or SIGTERM ends a watched training in good order, and the second one the program. */
+/* From now on the first SIGINT or SIGTERM ends watched work in good order, and the second one the program. */
 void watch_interrupts(void);
+bool interrupt_came(void);
 
 void watch_history_header(const training_watch *watch);
 void watch_measures(void *context, const plethron_measures *measures);
@@ -24,5 +25,19 @@ bool watch_progress(void *context, const plethron_progress *progress);
 
 /* Takes the progress line off the screen. */
 void watch_erase(training_watch *watch);
+
+/* A prediction's. */
+typedef struct prediction_progress {
+    bool is_wanted;
+    bool is_terminal; /* one line that changes; else plain lines now and then */
+    bool line_stands;
+    double start_s, shown_s;
+    uint64_t n_rows; /* predicted so far */
+} prediction_progress;
+
+void prediction_progress_start(prediction_progress *progress, bool is_wanted);
+/* Shows the rate and the time left, if it is time to. */
+void prediction_progress_show(prediction_progress *progress, const plethron_reader *reader);
+void prediction_progress_erase(prediction_progress *progress);
 
 #endif

@@ -13,10 +13,11 @@ pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(hdf5 REQUIRED IMPORTED_TARGET hdf5)
 pkg_check_modules(protobuf_c REQUIRED IMPORTED_TARGET libprotobuf-c)
 
+find_package(Threads REQUIRED)
 find_package(OpenMP COMPONENTS C) # without it the strategy `host` and the readers run on one core
 
 set(PLETHRON_DEPENDENCIES OpenCL::OpenCL PkgConfig::jansson PkgConfig::libmd PkgConfig::libzip PkgConfig::hdf5
-    PkgConfig::protobuf_c m)
+    PkgConfig::protobuf_c Threads::Threads m)
 if(OpenMP_C_FOUND)
     list(APPEND PLETHRON_DEPENDENCIES OpenMP::OpenMP_C)
 endif()

@@ -30,7 +30,7 @@ install(FILES ${PROJECT_BINARY_DIR}/plethronConfig.cmake ${PROJECT_BINARY_DIR}/p
 # libzip and hdf5 name, for a static link, what their own static libraries need: here their shared ones serve.
 list(JOIN libzip_LDFLAGS " " pc_libzip)
 list(JOIN hdf5_LDFLAGS " " pc_hdf5)
-set(pc_private_libraries "${pc_libzip} ${pc_hdf5} -lm ${OpenMP_C_FLAGS}")
+set(pc_private_libraries "${pc_libzip} ${pc_hdf5} -lm ${CMAKE_THREAD_LIBS_INIT} ${OpenMP_C_FLAGS}")
 file(RELATIVE_PATH pc_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/plethron.pc.in plethron.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/plethron.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

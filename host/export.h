@@ -10,13 +10,4 @@ void export_json(const plethron_bank *bank, FILE *stream);
 plethron_status export_c(const plethron_bank *bank, const char *path, FILE *stream, plethron_error *err);
 plethron_status export_onnx(const plethron_bank *bank, const char *path, FILE *stream, plethron_error *err);
 
-/* A JSON string, a number (NaN is null, infinities are the strings "Infinity" and "-Infinity"), a list of names. */
-void export_json_text(FILE *stream, const char *text);
-void export_json_number(FILE *stream, float value);
-void export_json_names(FILE *stream, const name_list *names);
-
-/* The unit's target by name, or by number where targets have no names; its class likewise, null for none. */
-void export_json_target(FILE *stream, const plethron_bank *bank, size_t unit);
-void export_json_class(FILE *stream, const plethron_bank *bank, size_t unit);
-
 #endif

@@ -8,7 +8,7 @@
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 
-void export_json_text(FILE *stream, const char *text) {
+static void write_text(FILE *stream, const char *text) {
     fputc('"', stream);
     for (; *text; text++) {
         const unsigned char c = (unsigned char)*text;
@@ -26,7 +26,7 @@ void export_json_text(FILE *stream, const char *text) {
  * them. */
 #define LARGEST_WHOLE 0x1p53f
 
-void export_json_number(FILE *stream, float value) {
+static void write_number(FILE *stream, float value) {
     char printed[NUMBER_PRINTED_SIZE];
     if (isnan(value)) {
         fputs("null", stream);
@@ -46,11 +46,11 @@ static void write_integer(FILE *stream, int64_t value) {
     fprintf(stream, "%lld", (long long)value);
 }
 
-void export_json_names(FILE *stream, const name_list *names) {
+static void write_names(FILE *stream, const name_list *names) {
     fputc('[', stream);
     for (size_t i = 0; i < names->count; i++) {
         if (i) fputs(", ", stream);
-        export_json_text(stream, names->names[i]);
+        write_text(stream, names->names[i]);
     }
     fputc(']', stream);
 }
@@ -60,16 +60,16 @@ static void write_position(FILE *stream, const name_list *names, int64_t positio
     if (position == PLETHRON_NONE)
         fputs("null", stream);
     else if ((uint64_t)position < names->count)
-        export_json_text(stream, names->names[position]);
+        write_text(stream, names->names[position]);
     else
         write_integer(stream, position);
 }
 
-void export_json_target(FILE *stream, const plethron_bank *bank, size_t unit) {
+static void write_target(FILE *stream, const plethron_bank *bank, size_t unit) {
     write_position(stream, &bank->targets, bank->target[unit]);
 }
 
-void export_json_class(FILE *stream, const plethron_bank *bank, size_t unit) {
+static void write_class(FILE *stream, const plethron_bank *bank, size_t unit) {
     const name_list none = {0};
     const int64_t target = bank->target[unit];
     write_position(stream, (uint64_t)target < bank->targets.count ? &bank->classes[target] : &none,
@@ -93,13 +93,13 @@ static void write_integer_of(FILE *stream, const plethron_bank *bank, const bank
     const int64_t value = ((const int64_t *)bank_array_memory(bank, array))[unit];
     for (size_t i = 0; i < sizeof coded_arrays / sizeof *coded_arrays; i++)
         if (strcmp(array->name, coded_arrays[i].array) == 0) {
-            export_json_text(stream, coded_arrays[i].names[value]);
+            write_text(stream, coded_arrays[i].names[value]);
             return;
         }
     if (strcmp(array->name, "target") == 0)
-        export_json_target(stream, bank, unit);
+        write_target(stream, bank, unit);
     else if (strcmp(array->name, "positive_class") == 0)
-        export_json_class(stream, bank, unit);
+        write_class(stream, bank, unit);
     else if (strcmp(array->name, "entity") == 0)
         write_position(stream, &bank->entities, value);
     else if (value == PLETHRON_NONE)
@@ -116,15 +116,15 @@ static void write_unit(FILE *stream, const plethron_bank *bank, size_t unit) {
         if (array->is_integer)
             write_integer_of(stream, bank, array, unit);
         else
-            export_json_number(stream, ((const float *)bank_array_memory(bank, array))[unit]);
+            write_number(stream, ((const float *)bank_array_memory(bank, array))[unit]);
         fputs(", ", stream);
     }
     fputs("\"bias\": ", stream);
-    export_json_number(stream, bank->biases[unit]);
+    write_number(stream, bank->biases[unit]);
     fputs(", \"weights\": [", stream);
     for (size_t k = 0; k < bank->n_features; k++) {
         if (k) fputs(", ", stream);
-        export_json_number(stream, bank->weights[k * bank->n_units + unit]);
+        write_number(stream, bank->weights[k * bank->n_units + unit]);
     }
     fputs("]}", stream);
 }
@@ -135,17 +135,17 @@ static void write_targets(FILE *stream, const plethron_bank *bank) {
     fputs(" \"targets\": [", stream);
     for (size_t t = 0; t < bank->targets.count; t++) {
         fputs(t ? ",\n  {\"name\": " : "\n  {\"name\": ", stream);
-        export_json_text(stream, bank->targets.names[t]);
+        write_text(stream, bank->targets.names[t]);
         fputs(", \"classes\": ", stream);
-        export_json_names(stream, &bank->classes[t]);
+        write_names(stream, &bank->classes[t]);
         fputc('}', stream);
     }
     fputs("],\n", stream);
 }
 
-static void write_names(FILE *stream, const char *key, const name_list *names) {
+static void write_named_list(FILE *stream, const char *key, const name_list *names) {
     fprintf(stream, " \"%s\": ", key);
-    export_json_names(stream, names);
+    write_names(stream, names);
     fputs(",\n", stream);
 }
 
@@ -153,19 +153,19 @@ void export_json(const plethron_bank *bank, FILE *stream) {
     fprintf(stream, "{\"plethron_version\": \"%s\",\n", plethron_version());
     fprintf(stream, " \"reduction\": \"%s\",\n", bank_reduction_names[bank->reduction]);
     fputs(" \"strategy\": ", stream);
-    export_json_text(stream, bank->strategy);
+    write_text(stream, bank->strategy);
     fprintf(stream, ",\n \"check_every\": %lld,\n \"batch_size\": %lld,\n \"batch_seed\": %lld,\n",
             (long long)bank->check_every, (long long)bank->batch_size, (long long)bank->batch_seed);
     fprintf(stream, " \"n_features\": %zu,\n \"n_units\": %zu,\n", bank->n_features, bank->n_units);
-    write_names(stream, "features", &bank->features);
+    write_named_list(stream, "features", &bank->features);
     write_targets(stream, bank);
     fputs(" \"entity_column\": ", stream);
     if (bank->entity_column)
-        export_json_text(stream, bank->entity_column);
+        write_text(stream, bank->entity_column);
     else
         fputs("null", stream);
     fputs(",\n", stream);
-    write_names(stream, "entities", &bank->entities);
+    write_named_list(stream, "entities", &bank->entities);
     fputs(" \"units\": [", stream);
     for (size_t j = 0; j < bank->n_units; j++) {
         fputs(j ? ",\n  " : "\n  ", stream);

@@ -1,5 +1,6 @@
 /* A bank as an ONNX model: features -> Gemm -> Sigmoid -> probabilities. third_party/onnx/onnx.proto is the schema. */
 #include "export.h"
+#include "io/json_text.h"
 
 #include "onnx.pb-c.h"
 
@@ -18,40 +19,42 @@ static char input_name[] = "features", scores_name[] = "scores", weights_name[] 
 
 /* ---- Metadata ---------------------------------------------------------------------------------------------------- */
 
-static void write_units(FILE *stream, const plethron_bank *bank) {
-    fputc('[', stream);
-    for (size_t j = 0; j < bank->n_units; j++) {
-        fputs(j ? ", {\"target\": " : "{\"target\": ", stream);
-        export_json_target(stream, bank, j);
-        fputs(", \"class\": ", stream);
-        export_json_class(stream, bank, j);
-        fputc('}', stream);
-    }
-    fputc(']', stream);
+/* The name at a position, the position where the list does not reach, null for PLETHRON_NONE. */
+static json_t *position_to_json(const name_list *names, int64_t position) {
+    if (position == PLETHRON_NONE) return json_null();
+    return (uint64_t)position < names->count ? json_string(names->names[position]) : json_integer(position);
 }
 
-static void write_features(FILE *stream, const plethron_bank *bank) {
-    export_json_names(stream, &bank->features);
+/* Takes over `value`; false where there was no memory for either. */
+static bool append(json_t *array, json_t *value) {
+    return json_array_append_new(array, value) == 0;
 }
 
-/* What `write` writes, as a text for free. */
-static plethron_status make_text(const plethron_bank *bank, void (*write)(FILE *, const plethron_bank *), char **out,
-                                 plethron_error *err) {
-    size_t n;
-    char *text = NULL;
-    FILE *stream = open_memstream(&text, &n);
-    bool is_whole = stream != NULL;
-    if (stream) {
-        write(stream, bank);
-        is_whole = !ferror(stream);
-        is_whole = fclose(stream) == 0 && is_whole;
+/* The features' names as a JSON text, for free. */
+static plethron_status make_features(const plethron_bank *bank, const char *path, char **out, plethron_error *err) {
+    json_t *array = json_array();
+    bool is_whole = true;
+    for (size_t k = 0; k < bank->features.count && is_whole; k++)
+        is_whole = append(array, json_string(bank->features.names[k]));
+    const plethron_status status = json_text(is_whole ? array : NULL, path, out, err);
+    json_decref(array);
+    return status;
+}
+
+/* Each unit's target and class likewise. */
+static plethron_status make_units(const plethron_bank *bank, const char *path, char **out, plethron_error *err) {
+    const name_list none = {0};
+    json_t *array = json_array();
+    bool is_whole = true;
+    for (size_t j = 0; j < bank->n_units && is_whole; j++) {
+        const int64_t target = bank->target[j];
+        const name_list *labels = (uint64_t)target < bank->targets.count ? &bank->classes[target] : &none;
+        is_whole = append(array, json_pack("{s:o, s:o}", "target", position_to_json(&bank->targets, target), "class",
+                                           position_to_json(labels, bank->positive_class[j])));
     }
-    if (is_whole) {
-        *out = text;
-        return PLETHRON_OK;
-    }
-    free(text);
-    return error_set(err, PLETHRON_ERROR_MEMORY, "no memory for the names of an ONNX model");
+    const plethron_status status = json_text(is_whole ? array : NULL, path, out, err);
+    json_decref(array);
+    return status;
 }
 
 /* ---- The message ------------------------------------------------------------------------------------------------- */
@@ -127,13 +130,13 @@ static Onnx__NodeProto node_make(char *type, char **inputs, size_t n_inputs, cha
     return node;
 }
 
-/* protobuf-c hands its bytes to `append`. */
+/* protobuf-c hands its bytes to `write_bytes`. */
 typedef struct stream_buffer {
     ProtobufCBuffer base;
     FILE *stream;
 } stream_buffer;
 
-static void append(ProtobufCBuffer *buffer, size_t n, const uint8_t *bytes) {
+static void write_bytes(ProtobufCBuffer *buffer, size_t n, const uint8_t *bytes) {
     fwrite(bytes, 1, n, ((stream_buffer *)buffer)->stream);
 }
 
@@ -142,7 +145,7 @@ static plethron_status write_model(const Onnx__ModelProto *model, const char *pa
     if (n_bytes > INT_MAX)
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED, "%s: the model takes %zu bytes: an ONNX file has at most %d",
                          path, n_bytes, INT_MAX);
-    stream_buffer buffer = {{append}, stream};
+    stream_buffer buffer = {{write_bytes}, stream};
     onnx__model_proto__pack_to_buffer(model, &buffer.base);
     return PLETHRON_OK;
 }
@@ -154,8 +157,8 @@ static plethron_status write_graph(const plethron_bank *bank, Onnx__GraphProto *
     plethron_status status;
     char version[32], *features = NULL, *units = NULL;
     snprintf(version, sizeof version, "%s", plethron_version());
-    TRY(make_text(bank, write_features, &features, err));
-    TRY(make_text(bank, write_units, &units, err));
+    TRY(make_features(bank, path, &features, err));
+    TRY(make_units(bank, path, &units, err));
     Onnx__StringStringEntryProto texts[2] = {ONNX__STRING_STRING_ENTRY_PROTO__INIT,
                                              ONNX__STRING_STRING_ENTRY_PROTO__INIT};
     texts[0].key = keys[0];

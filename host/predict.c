@@ -13,7 +13,7 @@
  * the next reads from there. */
 enum { BLOCK_BYTES = 32 << 20, LEAST_BLOCK_BYTES = 1 << 20, CACHE_SHARE = 8 };
 
-typedef struct prediction {
+struct plethron_predictor {
     plethron_device *device;
     size_t n_features;
     size_t n_units;
@@ -21,10 +21,10 @@ typedef struct prediction {
     size_t max_rows; /* of a block */
     forward_stage *forward;
     device_buffer *weights, *rows, *results;
-    float *tiles;  /* of a block: [.., n_features, DATASET_TILE] */
-    float *padded; /* [max_rows, unit_stride], NULL where n_units needs no padding */
-    size_t tiles_floats;
-} prediction;
+    float *tiles;     /* of a block: [.., n_features, DATASET_TILE]; the buffer itself on the host, else in `staging` */
+    float *padded;    /* [max_rows, unit_stride], likewise; NULL where predictions come straight to the caller */
+    void *staging[2]; /* NULL on the host */
+};
 
 static size_t block_bytes(const plethron_device *device) {
     const size_t share = device_cache_bytes(device) / CACHE_SHARE;
@@ -32,24 +32,30 @@ static size_t block_bytes(const plethron_device *device) {
     return share > LEAST_BLOCK_BYTES ? share : LEAST_BLOCK_BYTES;
 }
 
-static size_t rows_a_block(const plethron_device *device, size_t n_samples, size_t n_features, size_t unit_stride) {
-    const size_t widest = n_features > unit_stride ? n_features : unit_stride;
-    size_t rows = block_bytes(device) / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
+/* Rows and predictions are there twice, once on the device; memory_bytes bounds all of them, 0: nothing does. */
+static size_t rows_a_block(const plethron_predictor *self, size_t n_samples, size_t memory_bytes) {
+    enum { N_COPIES = 4 };
+    const size_t widest = self->n_features > self->unit_stride ? self->n_features : self->unit_stride;
+    const size_t allowed = memory_bytes ? memory_bytes / N_COPIES : SIZE_MAX, wanted = block_bytes(self->device);
+    size_t rows =
+        (wanted < allowed ? wanted : allowed) / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
     if (rows == 0) rows = DATASET_ROW_PADDING;
     return rows < n_samples ? rows : n_samples;
 }
 
-static void prediction_close(prediction *self) {
+void plethron_predictor_close(plethron_predictor *self) {
+    if (!self) return;
     device_buffer_close(self->results);
     device_buffer_close(self->rows);
     device_buffer_close(self->weights);
     forward_close(self->forward);
-    free(self->padded);
-    free(self->tiles);
+    free(self->staging[0]);
+    free(self->staging[1]);
+    free(self);
 }
 
 /* W and b as [n_features + 1, unit_stride], padded with zeros. */
-static plethron_status upload_weights(prediction *self, const plethron_bank *bank, plethron_error *err) {
+static plethron_status upload_weights(plethron_predictor *self, const plethron_bank *bank, plethron_error *err) {
     plethron_status status;
     void *memory = NULL;
     const size_t n_floats = (self->n_features + 1) * self->unit_stride;
@@ -64,28 +70,73 @@ out:
     return status;
 }
 
-static plethron_status prediction_open(prediction *self, const plethron_bank *bank, plethron_error *err) {
-    plethron_status status;
-    void *tiles = NULL, *padded = NULL;
-    const tile_sizes tiling = tiling_choose(self->device, self->n_units);
-    const size_t result_floats = forward_out_rows(self->max_rows) * self->unit_stride;
-    dataset_tiles_size(self->max_rows, self->n_features, &self->tiles_floats);
-    TRY(memory_allocate(self->tiles_floats, sizeof(float), "the rows to predict", &tiles, err));
-    self->tiles = tiles;
-    if (self->n_units < self->unit_stride)
-        TRY(memory_allocate(self->max_rows * self->unit_stride, sizeof(float), "the predictions", &padded, err));
-    self->padded = padded;
-    TRY(forward_open(self->device, &tiling, &self->forward, err));
-    TRY(upload_weights(self, bank, err));
-    TRY(device_buffer_create(self->device, self->tiles_floats * sizeof(float), "the rows to predict", &self->rows,
-                             err));
-    TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
-    TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
+/* Where the machine's cores write rows and read predictions. */
+static plethron_status make_staging(plethron_predictor *self, size_t tiles_floats, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    self->tiles = device_buffer_on_host(self->rows);
+    self->padded = device_buffer_on_host(self->results);
+    if (self->tiles) return PLETHRON_OK;
+    TRY(memory_allocate(tiles_floats, sizeof(float), "the rows to predict", &self->staging[0], err));
+    self->tiles = self->staging[0];
+    if (self->n_units == self->unit_stride) return PLETHRON_OK;
+    TRY(memory_allocate(self->max_rows * self->unit_stride, sizeof(float), "the predictions", &self->staging[1], err));
+    self->padded = self->staging[1];
 out:
     return status;
 }
 
-static plethron_status predict_block(const prediction *self, const float *X, size_t n_rows, float *P,
+static plethron_status make_buffers(plethron_predictor *self, plethron_error *err) {
+    plethron_status status;
+    const size_t result_floats = forward_out_rows(self->max_rows) * self->unit_stride;
+    size_t tiles_floats = 0;
+    dataset_tiles_size(self->max_rows, self->n_features, &tiles_floats);
+    TRY(device_buffer_create(self->device, tiles_floats * sizeof(float), "the rows to predict", &self->rows, err));
+    TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
+    TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
+    TRY(make_staging(self, tiles_floats, err));
+out:
+    return status;
+}
+
+/* For blocks of at most n_samples rows. */
+static plethron_status predictor_open(plethron_device *device, const plethron_bank *bank, size_t n_samples,
+                                      size_t memory_bytes, plethron_predictor **out, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    plethron_predictor *self = NULL;
+    TRY(device_check_process(device, err));
+    TRY(memory_allocate(1, sizeof *self, "a predictor", &memory, err));
+    self = memory;
+    self->device = device;
+    self->n_features = bank->n_features;
+    self->n_units = bank->n_units;
+    self->unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
+    self->max_rows = rows_a_block(self, n_samples, memory_bytes);
+    const tile_sizes tiling = tiling_choose(device, self->n_units);
+    TRY(forward_open(device, &tiling, &self->forward, err));
+    TRY(upload_weights(self, bank, err));
+    TRY(make_buffers(self, err));
+    *out = self;
+    self = NULL;
+out:
+    plethron_predictor_close(self);
+    return status;
+}
+
+plethron_status plethron_predictor_open(plethron_device *device, const plethron_bank *bank,
+                                        const plethron_predictor_options *options, plethron_predictor **out,
+                                        plethron_error *err) {
+    plethron_predictor_options known = {0};
+    if (options) {
+        const plethron_status status =
+            error_check_struct(options->struct_size, sizeof known, "plethron_predictor_options", err);
+        if (status != PLETHRON_OK) return status;
+        memcpy(&known, options, options->struct_size);
+    }
+    return predictor_open(device, bank, SIZE_MAX, known.memory_bytes, out, err);
+}
+
+static plethron_status predict_block(const plethron_predictor *self, const float *X, size_t n_rows, float *P,
                                      plethron_error *err) {
     plethron_status status;
     const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
@@ -101,14 +152,28 @@ static plethron_status predict_block(const prediction *self, const float *X, siz
         .out_stride = self->unit_stride,
         .activate = true,
     };
+    const size_t tiles_bytes = n_tiles * DATASET_TILE * self->n_features * sizeof(float);
+    const bool is_staged = self->staging[0] != NULL;
     dataset_pack_tiles(X, n_rows, self->n_features, self->tiles);
-    TRY(device_buffer_upload(self->rows, 0, n_tiles * DATASET_TILE * self->n_features * sizeof(float), self->tiles,
-                             err));
+    if (is_staged) TRY(device_buffer_upload(self->rows, 0, tiles_bytes, self->tiles, err));
     TRY(forward_run(self->forward, &task, err));
-    TRY(device_buffer_download(self->results, 0, n_rows * self->unit_stride * sizeof(float),
-                               self->padded ? self->padded : P, err));
+    if (is_staged)
+        TRY(device_buffer_download(self->results, 0, n_rows * self->unit_stride * sizeof(float),
+                                   self->padded ? self->padded : P, err));
     for (size_t i = 0; self->padded && i < n_rows; i++)
         memcpy(P + i * self->n_units, self->padded + i * self->unit_stride, self->n_units * sizeof *P);
+out:
+    return status;
+}
+
+plethron_status plethron_predictor_run(plethron_predictor *self, const float *X, size_t n_samples, float *P,
+                                       plethron_error *err) {
+    plethron_status status;
+    TRY(device_check_process(self->device, err));
+    for (size_t first = 0; first < n_samples; first += self->max_rows) {
+        const size_t left = n_samples - first, count = left < self->max_rows ? left : self->max_rows;
+        TRY(predict_block(self, X + first * self->n_features, count, P + first * self->n_units, err));
+    }
 out:
     return status;
 }
@@ -116,22 +181,12 @@ out:
 plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X, size_t n_samples,
                                  float *P, plethron_error *err) {
     plethron_status status;
+    plethron_predictor *predictor = NULL;
     if (n_samples == 0) return PLETHRON_OK;
-    prediction self = {
-        .device = device,
-        .n_features = bank->n_features,
-        .n_units = bank->n_units,
-        .unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING,
-    };
-    self.max_rows = rows_a_block(device, n_samples, self.n_features, self.unit_stride);
-    TRY(device_check_process(device, err));
-    TRY(prediction_open(&self, bank, err));
-    for (size_t first = 0; first < n_samples; first += self.max_rows) {
-        const size_t left = n_samples - first, count = left < self.max_rows ? left : self.max_rows;
-        TRY(predict_block(&self, X + first * self.n_features, count, P + first * self.n_units, err));
-    }
+    TRY(predictor_open(device, bank, n_samples, 0, &predictor, err));
+    TRY(plethron_predictor_run(predictor, X, n_samples, P, err));
 out:
-    prediction_close(&self);
+    plethron_predictor_close(predictor);
     return status;
 }
 

@@ -520,6 +520,25 @@ PLETHRON_API plethron_status plethron_train_plan(const plethron_dataset *dataset
 PLETHRON_API plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X,
                                               size_t n_samples, float *P, plethron_error *err);
 
+/* A bank on a device, ready to predict one block of rows after another: kernels and buffers are made once. Keeps the
+ * device borrowed and a copy of the weights, so the bank may be closed before. */
+typedef struct plethron_predictor plethron_predictor;
+
+typedef struct plethron_predictor_options {
+    size_t struct_size;
+    size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 128 MiB. It
+                            needs room for 64 rows at least, whatever this says */
+} plethron_predictor_options;
+
+/* Errors: PLETHRON_ERROR_MEMORY, PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. */
+PLETHRON_API plethron_status plethron_predictor_open(plethron_device *device, const plethron_bank *bank,
+                                                     const plethron_predictor_options *options,
+                                                     plethron_predictor **out, plethron_error *err);
+/* As plethron_predict, to the same bits however the rows are cut into blocks. */
+PLETHRON_API plethron_status plethron_predictor_run(plethron_predictor *predictor, const float *X, size_t n_samples,
+                                                    float *P, plethron_error *err);
+PLETHRON_API void plethron_predictor_close(plethron_predictor *predictor);
+
 /* P[i] = sigmoid(X[i] . W[:, j] + b[j]) with j = units[i]: each row by a unit of its own, such as that of its entity.
  * The same bits as plethron_predict; on this machine's cores, whatever the device: a pass over X. units [n_samples]   a
  * unit of the bank, or PLETHRON_NONE, which gives NaN Errors: PLETHRON_ERROR_ARGUMENT for a unit that does not exist.
@@ -578,6 +597,39 @@ PLETHRON_API const char *plethron_classes_label(const plethron_classes *classes,
 PLETHRON_API const float *plethron_classes_codes(const plethron_classes *classes);             /* [n_rows], borrowed */
 /* True when every label is a number. */
 PLETHRON_API bool plethron_classes_numeric(const plethron_classes *classes);
+
+/* The numbers of some rows and columns, X [n_rows, n_columns]: *out points into the table where they lie there together
+ * already, else to X, to which they are copied. Errors as plethron_table_numbers, of any row of the table. */
+PLETHRON_API plethron_status plethron_table_view(const plethron_table *table, const size_t *columns, size_t n_columns,
+                                                 size_t first_row, size_t n_rows, float *X, const float **out,
+                                                 plethron_error *err);
+
+/* ---- Readers: a table that is larger than memory, block after block -----------------------------------------------
+ */
+
+typedef struct plethron_reader plethron_reader;
+
+typedef struct plethron_reader_options {
+    size_t struct_size;
+    size_t memory_bytes; /* what the blocks may take, and what is read as a whole; 0: blocks of 8 MiB, and the limits of
+                            plethron_table_open */
+    bool (*on_wait)(void *context); /* called several times a second while plethron_reader_next waits for the file;
+                                       false makes it return PLETHRON_ERROR_INTERRUPTED. NULL: it waits */
+    void *context;
+} plethron_reader_options;
+
+/* Opens what plethron_table_open opens. NPY from a plain file, and CSV also from a pipe, are read in blocks of rows,
+ * the next one by a thread while the caller works on one; a short file, and every other format, is one block. */
+PLETHRON_API plethron_status plethron_reader_open(const char *path, const plethron_reader_options *options,
+                                                  plethron_reader **out, plethron_error *err);
+/* The next rows, borrowed until the next call; NULL behind the last. All blocks have the same columns. A column of a
+ * CSV may hold texts in one block and numbers only in another. Errors as plethron_table_open, with rows and lines
+ * counted from the file's begin; after one, the reader can only be closed. */
+PLETHRON_API plethron_status plethron_reader_next(plethron_reader *reader, const plethron_table **block,
+                                                  plethron_error *err);
+/* How much of the file was read, ahead of the caller, and its length: 0 for a pipe, and both are 0 for one block. */
+PLETHRON_API void plethron_reader_bytes(const plethron_reader *reader, uint64_t *n_read, uint64_t *n_all);
+PLETHRON_API void plethron_reader_close(plethron_reader *reader);
 
 /* ---- Outputs: a file appears whole or not at all ----------------------------------------------------------------- */
 

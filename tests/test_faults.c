@@ -124,6 +124,18 @@ static plethron_status save(scene *s, plethron_error *err) {
     return plethron_bank_save(s->bank, s->model, err);
 }
 
+static plethron_status export_json(scene *s, plethron_error *err) {
+    return plethron_bank_export(s->bank, PLETHRON_EXPORT_JSON, s->model, err);
+}
+
+static plethron_status export_c(scene *s, plethron_error *err) {
+    return plethron_bank_export(s->bank, PLETHRON_EXPORT_C, s->model, err);
+}
+
+static plethron_status export_onnx(scene *s, plethron_error *err) {
+    return plethron_bank_export(s->bank, PLETHRON_EXPORT_ONNX, s->model, err);
+}
+
 static plethron_status load(scene *s, plethron_error *err) {
     return plethron_bank_load(s->model, &s->bank, err);
 }
@@ -199,6 +211,9 @@ static const struct stage {
     {"names of classes", {create_bank, name_targets, name_classes}},
     {"names again", {create_bank, name_targets, name_classes, name_features, name_targets}},
     {"save", {create_bank, name_features, name_targets, name_classes, save}},
+    {"export as JSON", {create_bank, name_features, name_targets, name_classes, export_json}},
+    {"export as C", {create_bank, name_features, name_targets, name_classes, export_c}},
+    {"export as ONNX", {create_bank, name_features, name_targets, name_classes, export_onnx}},
     {"load", {load}},
     {"csv", {open_csv}},
     {"npy", {open_npy}},

@@ -307,24 +307,46 @@ static plethron_status take_over(char **memory, size_t offset, const array_layou
     return PLETHRON_OK;
 }
 
-plethron_status array_read(const array_layout *array, char **memory, size_t offset, plethron_table *table,
-                           plethron_error *err) {
+/* Converts and examines the values of a table that has its columns and room for them. */
+static plethron_status read_values(const array_layout *array, const unsigned char *data, bool is_in_place,
+                                   plethron_table *table, plethron_error *err) {
     plethron_status status;
     void *found = NULL;
-    const unsigned char *data = (const unsigned char *)*memory + offset;
-    TRY(table_add_numbered(table, 0, array->n_columns, err));
-    array_block whole = {.array = array, .is_in_place = can_take_over(array)};
-    if (whole.is_in_place) {
-        TRY(take_over(memory, offset, array, table, err));
-        data = (const unsigned char *)table->values;
-    } else
-        TRY(table_make_values(table, array->n_rows, err));
-    whole.data = data;
-    whole.values = table->values;
+    const array_block whole = {.array = array, .data = data, .values = table->values, .is_in_place = is_in_place};
     TRY(memory_allocate(array->n_columns, 1, "columns", &found, err));
     TRY(read_blocks(&whole, found, err));
     TRY(note_columns(&whole, found, table, err));
 out:
     free(found);
+    return status;
+}
+
+plethron_status array_read(const array_layout *array, char **memory, size_t offset, plethron_table *table,
+                           plethron_error *err) {
+    plethron_status status;
+    const unsigned char *data = (const unsigned char *)*memory + offset;
+    const bool is_in_place = can_take_over(array);
+    TRY(table_add_numbered(table, 0, array->n_columns, err));
+    if (is_in_place) {
+        TRY(take_over(memory, offset, array, table, err));
+        data = (const unsigned char *)table->values;
+    } else
+        TRY(table_make_values(table, array->n_rows, err));
+    TRY(read_values(array, data, is_in_place, table, err));
+out:
+    return status;
+}
+
+plethron_status array_read_again(const array_layout *array, char *bytes, plethron_table *table, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const bool is_in_place = can_take_over(array);
+    table_forget_notes(table);
+    if (is_in_place)
+        table->values = (float *)(void *)bytes;
+    else if (!table->memory)
+        TRY(table_make_values(table, array->n_rows, err));
+    table->n_rows = array->n_rows;
+    TRY(read_values(array, (const unsigned char *)bytes, is_in_place, table, err));
+out:
     return status;
 }

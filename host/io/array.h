@@ -23,4 +23,8 @@ plethron_status array_check(const array_layout *array, size_t n_data_bytes, cons
 plethron_status array_read(const array_layout *array, char **memory, size_t offset, plethron_table *table,
                            plethron_error *err);
 
+/* The same for an array after the other, of the same columns and none with more rows than the first: `table` has the
+ * columns already, and its values may lie in `bytes`, aligned for floats, until the next call. */
+plethron_status array_read_again(const array_layout *array, char *bytes, plethron_table *table, plethron_error *err);
+
 #endif

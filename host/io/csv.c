@@ -153,7 +153,7 @@ static plethron_status read_header(csv_reader *reader, plethron_error *err) {
     TRY(check_names(table, line, err));
     if (*at != '\0') at = csv_skip_line_end(at);
     reader->rows = at;
-    reader->rows_line = line + n_line_ends + 1;
+    reader->rows_line = line + n_line_ends + 1 + table->n_lines_before;
 out:
     return status;
 }
@@ -426,7 +426,7 @@ plethron_status csv_read(const char *bytes, size_t n_bytes, size_t chunk_bytes, 
     TRY(plan_chunks(&reader, chunk_bytes, err));
     TRY(read_all_numbers(&reader, err));
     join_rows(&reader);
-    if (table->n_rows == 0)
+    if (table->n_rows == 0 && !table->is_part)
         TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: no rows below the header: at least one was expected",
                       table->path));
     TRY(join_notes(&reader, err));

@@ -21,4 +21,18 @@ typedef struct csv_span {
  * within a cell. Where quotes stand elsewhere, the spans up to and with the first such place are right. */
 size_t csv_split(const char *begin, const char *end, size_t line, size_t chunk_bytes, csv_span spans[CSV_MAX_CHUNKS]);
 
+typedef struct csv_counts {
+    size_t n_quotes, n_line_ends;
+} csv_counts;
+
+/* Of the text before `end`, which may be read itself. */
+csv_counts csv_count(const char *begin, const char *end);
+
+/* Where the first record begins behind `at`; adds the line ends on the way. */
+const char *csv_next_record(const char *at, const char *end, bool is_within_cell, size_t *n_line_ends);
+
+/* The end of the last record of the text that is whole for certain: NULL where none is. The text begins with a record
+ * and holds n_quotes quotes. */
+const char *csv_last_record_end(const char *begin, const char *end, size_t n_quotes);
+
 #endif

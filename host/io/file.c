@@ -40,7 +40,7 @@ static bool is_standard_input(const char *path) {
     return strcmp(path, "-") == 0;
 }
 
-static void close_input(int fd) {
+void file_close(int fd) {
     if (fd > STDIN_FILENO) close(fd);
 }
 
@@ -56,10 +56,19 @@ static plethron_status open_input(const char *path, int *out, struct stat *info,
     else if (!S_ISREG(info->st_mode) && !S_ISFIFO(info->st_mode) && !S_ISSOCK(info->st_mode) && fd != STDIN_FILENO)
         status = error_set(err, PLETHRON_ERROR_FILE, "%s: is neither a plain file nor a pipe", path);
     if (status != PLETHRON_OK)
-        close_input(fd);
+        file_close(fd);
     else
         *out = fd;
     return status;
+}
+
+plethron_status file_open(const char *path, int *fd, size_t *n_bytes, bool *is_plain, plethron_error *err) {
+    struct stat info;
+    const plethron_status status = open_input(path, fd, &info, err);
+    if (status != PLETHRON_OK) return status;
+    *is_plain = S_ISREG(info.st_mode) && *fd != STDIN_FILENO;
+    *n_bytes = info.st_size > 0 ? (size_t)info.st_size : 0;
+    return PLETHRON_OK;
 }
 
 /* A content while it is read. */
@@ -105,14 +114,13 @@ out:
     return status;
 }
 
-/* Reads n bytes from a place in a plain file; false where there are not so many, or an error that reading on meets. */
-static bool read_piece(int fd, char *bytes, size_t n, off_t at) {
+bool file_read_at(int fd, char *bytes, size_t n, size_t at) {
     while (n > 0) {
-        const ssize_t n_read = pread(fd, bytes, n, at);
+        const ssize_t n_read = pread(fd, bytes, n, (off_t)at);
         if (n_read == 0 || (n_read < 0 && errno != EINTR)) return false;
         if (n_read < 0) continue;
         bytes += n_read;
-        at += n_read;
+        at += (size_t)n_read;
         n -= (size_t)n_read;
     }
     return true;
@@ -126,8 +134,7 @@ static plethron_status read_pieces(file_content *content, int fd, size_t n_bytes
     bool are_whole = true;
 #pragma omp parallel for schedule(dynamic, 1) reduction(&& : are_whole) if (n_pieces > 1)
     for (size_t i = 0; i < n_pieces; i++)
-        are_whole =
-            read_piece(fd, content->bytes + i * PIECE_BYTES, PIECE_BYTES, (off_t)(i * PIECE_BYTES)) && are_whole;
+        are_whole = file_read_at(fd, content->bytes + i * PIECE_BYTES, PIECE_BYTES, i * PIECE_BYTES) && are_whole;
     if (are_whole) content->n_bytes = n_pieces * PIECE_BYTES;
     if (lseek(fd, (off_t)content->n_bytes, SEEK_SET) >= 0) return PLETHRON_OK;
     return file_error(content->path, "be read", errno, err);
@@ -149,7 +156,7 @@ plethron_status file_read(const char *path, size_t limit_bytes, char **bytes, si
     content.bytes = NULL;
 out:
     free(content.bytes);
-    close_input(fd);
+    file_close(fd);
     return status;
 }
 
@@ -166,6 +173,6 @@ plethron_status file_read_head(const char *path, void *head, size_t size, size_t
     }
     *n_bytes = (size_t)n;
 out:
-    close_input(fd);
+    file_close(fd);
     return status;
 }

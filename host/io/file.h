@@ -15,6 +15,14 @@ plethron_status file_read(const char *path, size_t limit_bytes, char **bytes, si
 /* Reads the first bytes of a plain file, at most `size`; gives 0 bytes of what is no plain file. */
 plethron_status file_read_head(const char *path, void *head, size_t size, size_t *n_bytes, plethron_error *err);
 
+/* Opens a plain file or a pipe for reading; "-" is standard input. Gives its length, 0 for a pipe; and whether it is a
+ * plain file that was opened here, in which one can read at any place. */
+plethron_status file_open(const char *path, int *fd, size_t *n_bytes, bool *is_plain, plethron_error *err);
+void file_close(int fd);
+
+/* Reads n bytes from a place in a plain file; false where there are not so many, or they cannot be read. */
+bool file_read_at(int fd, char *bytes, size_t n, size_t at);
+
 /* PLETHRON_ERROR_FILE with the path, what cannot be done ("be opened") and the reason of the system's error code. */
 plethron_status file_error(const char *path, const char *action, int code, plethron_error *err);
 

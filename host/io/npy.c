@@ -163,8 +163,8 @@ bool npy_recognise(const void *bytes, size_t n_bytes) {
 }
 
 /* Magic, version (2 bytes), length of the header (2 bytes in version 1, 4 in versions 2 and 3), header. */
-static plethron_status read_header(const void *bytes, size_t n_bytes, const char *path, array_layout *array,
-                                   size_t *data_start, plethron_error *err) {
+plethron_status npy_read_header(const void *bytes, size_t n_bytes, const char *path, array_layout *array,
+                                size_t *data_start, plethron_error *err) {
     enum { VERSION_AT = sizeof magic, LENGTH_AT = VERSION_AT + 2 };
     const unsigned char *content = bytes;
     if (n_bytes < LENGTH_AT)
@@ -192,7 +192,7 @@ plethron_status npy_read(char **bytes, size_t n_bytes, plethron_table *table, pl
     plethron_status status;
     array_layout array = {0};
     size_t data_start = 0;
-    TRY(read_header(*bytes, n_bytes, table->path, &array, &data_start, err));
+    TRY(npy_read_header(*bytes, n_bytes, table->path, &array, &data_start, err));
     TRY(array_check(&array, n_bytes - data_start, table->path, err));
     TRY(array_read(&array, bytes, data_start, table, err));
 out:

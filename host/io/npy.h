@@ -2,7 +2,7 @@
 #ifndef PLETHRON_IO_NPY_H
 #define PLETHRON_IO_NPY_H
 
-#include "table.h"
+#include "array.h"
 
 /* Whether the content begins as an NPY does. */
 bool npy_recognise(const void *bytes, size_t n_bytes);
@@ -10,5 +10,9 @@ bool npy_recognise(const void *bytes, size_t n_bytes);
 /* Fills the empty table; its path is named in errors. One dimension is one column; columns are named "0", "1", ...
  * *bytes is for free; the table may take it over, and then it is NULL. */
 plethron_status npy_read(char **bytes, size_t n_bytes, plethron_table *table, plethron_error *err);
+
+/* What the header in the first n_bytes says: how the values lie, and where they begin. */
+plethron_status npy_read_header(const void *bytes, size_t n_bytes, const char *path, array_layout *array,
+                                size_t *data_start, plethron_error *err);
 
 #endif

@@ -83,24 +83,33 @@ out:
     return status;
 }
 
-/* Formats that are read from memory. */
+/* Formats that are read from memory. *content may be taken over. */
+static plethron_status read_bytes(const open_path *path, char **content, size_t n_bytes, plethron_table *table,
+                                  plethron_error *err) {
+    plethron_status status;
+    const char *bytes = *content;
+    if (n_bytes == 0)
+        TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: the file is empty: a table was expected", path->file));
+    if (npy_recognise(bytes, n_bytes)) {
+        TRY(refuse_part(path, "an NPY", err));
+        TRY(npy_read(content, n_bytes, table, err));
+    } else if (npz_recognise(bytes, n_bytes) || hdf5_recognise(bytes, n_bytes)) {
+        TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: NPZ and HDF5 are read from plain files only, not from a pipe",
+                      path->file));
+    } else if (safetensors_recognise(bytes, n_bytes))
+        TRY(safetensors_table_read(content, n_bytes, path->part, table, err));
+    else
+        TRY(read_text(path, bytes, n_bytes, table, err));
+out:
+    return status;
+}
+
 static plethron_status read_content(const open_path *path, plethron_table *table, plethron_error *err) {
     plethron_status status;
     char *bytes = NULL;
     size_t n_bytes = 0;
     TRY(file_read(path->file, table->limit_bytes, &bytes, &n_bytes, err));
-    if (n_bytes == 0)
-        TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: the file is empty: a table was expected", path->file));
-    if (npy_recognise(bytes, n_bytes)) {
-        TRY(refuse_part(path, "an NPY", err));
-        TRY(npy_read(&bytes, n_bytes, table, err));
-    } else if (npz_recognise(bytes, n_bytes) || hdf5_recognise(bytes, n_bytes)) {
-        TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: NPZ and HDF5 are read from plain files only, not from a pipe",
-                      path->file));
-    } else if (safetensors_recognise(bytes, n_bytes))
-        TRY(safetensors_table_read(&bytes, n_bytes, path->part, table, err));
-    else
-        TRY(read_text(path, bytes, n_bytes, table, err));
+    TRY(read_bytes(path, &bytes, n_bytes, table, err));
 out:
     free(bytes);
     return status;
@@ -124,15 +133,11 @@ out:
 
 plethron_status table_open(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err) {
     plethron_status status;
-    void *memory = NULL;
     plethron_table *table = NULL;
     open_path split = {0};
     if (!path) return error_set(err, PLETHRON_ERROR_ARGUMENT, "the path of the file to read is NULL");
     TRY(split_path(path, &split, err));
-    TRY(memory_allocate(1, sizeof *table, "a table", &memory, err));
-    table = memory;
-    table->limit_bytes = limit_bytes;
-    TRY(memory_copy_text(path, &table->path, err));
+    TRY(table_make(path, limit_bytes, &table, err));
     TRY(read_table(&split, table, err));
     if (!table->by_name) TRY(table_sort_names(table, err));
     *out = table;
@@ -140,6 +145,23 @@ plethron_status table_open(const char *path, size_t limit_bytes, plethron_table 
 out:
     plethron_table_close(table);
     free(split.file);
+    return status;
+}
+
+plethron_status table_open_content(const char *path, char **bytes, size_t n_bytes, size_t limit_bytes,
+                                   plethron_table **out, plethron_error *err) {
+    plethron_status status;
+    plethron_table *table = NULL;
+    char *file = NULL;
+    TRY(memory_copy_text(path, &file, err));
+    TRY(table_make(path, limit_bytes, &table, err));
+    TRY(read_bytes(&(open_path){file, NULL}, bytes, n_bytes, table, err));
+    if (!table->by_name) TRY(table_sort_names(table, err));
+    *out = table;
+    table = NULL;
+out:
+    plethron_table_close(table);
+    free(file);
     return status;
 }
 

@@ -5,6 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+plethron_status table_make(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    TRY(memory_allocate(1, sizeof(plethron_table), "a table", &memory, err));
+    plethron_table *table = memory;
+    table->limit_bytes = limit_bytes;
+    TRY(memory_copy_text(path, &table->path, err));
+    *out = table;
+    memory = NULL;
+out:
+    free(memory);
+    return status;
+}
+
 /* ---- Filling ----------------------------------------------------------------------------------------------------- */
 
 static plethron_status reserve_columns(plethron_table *table, size_t capacity, plethron_error *err) {
@@ -104,15 +118,22 @@ plethron_status table_note(table_cell **cell, number_kind kind, size_t row, size
     return PLETHRON_OK;
 }
 
-void plethron_table_close(plethron_table *table) {
-    if (!table) return;
+void table_forget_notes(plethron_table *table) {
     for (size_t c = 0; c < table->n_columns; c++) {
         table_column *column = &table->columns[c];
-        if (c >= table->n_numbered) free(column->name);
         free(column->no_number);
         free(column->missing);
         free(column->rounded);
-        free(column->cells);
+        column->no_number = column->missing = column->rounded = NULL;
+    }
+}
+
+void plethron_table_close(plethron_table *table) {
+    if (!table) return;
+    table_forget_notes(table);
+    for (size_t c = 0; c < table->n_columns; c++) {
+        if (c >= table->n_numbered) free(table->columns[c].name);
+        free(table->columns[c].cells);
     }
     for (size_t t = 0; t < table->n_texts; t++) free(table->texts[t]);
     free(table->texts);
@@ -192,7 +213,7 @@ plethron_status table_cell_error(const plethron_table *table, const table_column
                                  const char *expected, plethron_error *err) {
     char name[FILE_SHOWN_SIZE], text[FILE_SHOWN_SIZE];
     const char *place = cell->line ? "line" : "row";
-    const size_t position = cell->line ? cell->line : cell->row;
+    const size_t position = cell->line ? cell->line : table->n_rows_before + cell->row;
     file_show(column->name, name);
     if (cell->kind == NUMBER_MISSING)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: %s %zu: column '%s' is empty: %s was expected", table->path,
@@ -224,6 +245,31 @@ plethron_status plethron_table_numbers(const plethron_table *table, const size_t
         const float *row = table->values + i * table->n_columns;
         for (size_t k = 0; k < n_columns; k++) X[i * n_columns + k] = row[columns[k]];
     }
+    return PLETHRON_OK;
+}
+
+/* Whether the table's columns are just these, in that order. */
+static bool are_all_columns(const plethron_table *table, const size_t *columns, size_t n_columns) {
+    if (n_columns != table->n_columns) return false;
+    for (size_t k = 0; k < n_columns; k++)
+        if (columns[k] != k) return false;
+    return true;
+}
+
+plethron_status plethron_table_view(const plethron_table *table, const size_t *columns, size_t n_columns,
+                                    size_t first_row, size_t n_rows, float *X, const float **out, plethron_error *err) {
+    const plethron_status status = check_numbers(table, columns, n_columns, err);
+    if (status != PLETHRON_OK) return status;
+    if (first_row > table->n_rows || n_rows > table->n_rows - first_row)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: rows %zu to %zu: there are %zu rows, counted from 0",
+                         table->path, first_row, first_row + n_rows, table->n_rows);
+    const float *from = table->values + first_row * table->n_columns;
+    *out = from;
+    if (are_all_columns(table, columns, n_columns)) return PLETHRON_OK;
+#pragma omp parallel for if (n_rows * n_columns > 1 << 16)
+    for (size_t i = 0; i < n_rows; i++)
+        for (size_t k = 0; k < n_columns; k++) X[i * n_columns + k] = from[i * table->n_columns + columns[k]];
+    *out = X;
     return PLETHRON_OK;
 }
 

@@ -27,6 +27,9 @@ struct plethron_table {
     char *path;         /* with the part after ":", as in the caller's words; for errors */
     size_t limit_bytes; /* of the values */
     size_t n_rows;
+    bool is_part;          /* of a file's rows, which may be none */
+    size_t n_rows_before;  /* in the file, and */
+    size_t n_lines_before; /* lines between its header and these rows */
     size_t n_columns, column_capacity;
     table_column *columns;
     size_t n_numbered, first_number; /* the first columns' names are numbers, and they lie in */
@@ -56,6 +59,9 @@ plethron_status table_make_values(plethron_table *table, size_t n_rows, plethron
 plethron_status table_note(table_cell **cell, number_kind kind, size_t row, size_t line, const char *text, size_t n,
                            plethron_error *err);
 
+/* Forgets all first cells that were noted. */
+void table_forget_notes(plethron_table *table);
+
 /* PLETHRON_ERROR_ARGUMENT when there is no such column. */
 plethron_status table_check_column(const plethron_table *table, size_t column, plethron_error *err);
 
@@ -63,7 +69,14 @@ plethron_status table_check_column(const plethron_table *table, size_t column, p
 plethron_status table_cell_error(const plethron_table *table, const table_column *column, const table_cell *cell,
                                  const char *expected, plethron_error *err);
 
+/* A table without columns and rows; `path` names it in errors. */
+plethron_status table_make(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err);
+
 /* plethron_table_open with a limit for the file's content and for the values. */
 plethron_status table_open(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err);
+
+/* The same of a content at hand, behind which stands a NUL: *bytes is for free, and NULL when it was taken over. */
+plethron_status table_open_content(const char *path, char **bytes, size_t n_bytes, size_t limit_bytes,
+                                   plethron_table **out, plethron_error *err);
 
 #endif

@@ -1,0 +1,227 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "prediction_stream.h"
+
+#include "progress.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Features --------------------------------------------------------------------------------------------------- */
+
+/* True when the columns are called 0, 1, ...: the file had no names for them. */
+static bool table_is_nameless(const plethron_table *table) {
+    for (size_t column = 0; column < plethron_table_n_columns(table); column++) {
+        char number[NUMBER_TEXT];
+        snprintf(number, sizeof number, "%zu", column);
+        if (strcmp(plethron_table_column_name(table, column), number) != 0) return false;
+    }
+    return true;
+}
+
+static plethron_status features_by_name(const plethron_table *table, const plethron_bank *bank, size_t *columns,
+                                        plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    for (size_t k = 0; k < plethron_bank_n_features(bank) && status == PLETHRON_OK; k++)
+        status = plethron_table_find(table, plethron_bank_feature_name(bank, k), &columns[k], err);
+    return status;
+}
+
+static plethron_status features_in_order(const plethron_table *table, const plethron_bank *bank, const char *path,
+                                         size_t *columns, plethron_error *err) {
+    size_t n_features = plethron_bank_n_features(bank);
+    if (plethron_table_n_columns(table) != n_features)
+        return fail(err, PLETHRON_ERROR_FORMAT,
+                    "%s: has %zu columns, but the model has %zu features and no names tell "
+                    "which",
+                    path, plethron_table_n_columns(table), n_features);
+    for (size_t k = 0; k < n_features; k++) columns[k] = k;
+    return PLETHRON_OK;
+}
+
+plethron_status prediction_features(const plethron_table *table, const plethron_bank *bank, const char *path,
+                                    size_t *columns, plethron_error *err) {
+    if (!plethron_bank_feature_name(bank, 0)) return features_in_order(table, bank, path, columns, err);
+    plethron_status status = features_by_name(table, bank, columns, err);
+    if (status == PLETHRON_OK || !table_is_nameless(table)) return status;
+    return features_in_order(table, bank, path, columns, err);
+}
+
+/* ---- Writing, by a thread ---------------------------------------------------------------------------------------- */
+
+typedef struct write_job {
+    prediction_writer *writer;
+    const float *P;
+    size_t n_rows;
+    bool has_thread;
+    pthread_t thread;
+    double busy_s;
+    plethron_status status;
+    plethron_error err;
+} write_job;
+
+static void *write_block(void *context) {
+    write_job *job = context;
+    const double start_s = now_s();
+    job->status = prediction_writer_rows(job->writer, job->P, 0, job->n_rows, &job->err);
+    job->busy_s += now_s() - start_s;
+    return NULL;
+}
+
+/* Waits for the block before. */
+static plethron_status write_wait(write_job *job, plethron_error *err) {
+    if (job->has_thread) pthread_join(job->thread, NULL);
+    job->has_thread = false;
+    if (job->status != PLETHRON_OK) *err = job->err;
+    return job->status;
+}
+
+/* P stays as it is until the next write_wait. */
+static plethron_status write_start(write_job *job, const float *P, size_t n_rows, plethron_error *err) {
+    const plethron_status status = write_wait(job, err);
+    if (status != PLETHRON_OK) return status;
+    job->P = P;
+    job->n_rows = n_rows;
+    job->has_thread = pthread_create(&job->thread, NULL, write_block, job) == 0;
+    if (!job->has_thread) write_block(job);
+    return PLETHRON_OK;
+}
+
+/* ---- Blocks ------------------------------------------------------------------------------------------------------ */
+
+enum { N_BUFFERS = 2, MAX_BUFFER_BYTES = 16 << 20 };
+
+/* Of what may be taken, the reader has a half, the predictor a quarter; the rest is for predictions and gathered rows.
+ */
+enum { READER_SHARE = 2, PREDICTOR_SHARE = 4, BUFFER_SHARE = 12 };
+
+typedef struct stream {
+    const prediction_task *task;
+    const plethron_bank *bank;
+    plethron_reader *reader;
+    plethron_device *device;
+    plethron_predictor *predictor;
+    size_t *columns; /* [n_features] */
+    size_t max_rows; /* that X and each P have room for */
+    float *X, *P[N_BUFFERS];
+    size_t n_blocks;
+    write_job writing;
+    prediction_progress progress;
+    double reading_s, predicting_s, waiting_s;
+} stream;
+
+static bool may_go_on(void *context) {
+    stream *self = context;
+    prediction_progress_show(&self->progress, self->reader);
+    return !interrupt_came();
+}
+
+static void stream_release(stream *self) {
+    plethron_error ignored;
+    write_wait(&self->writing, &ignored);
+    for (int i = 0; i < N_BUFFERS; i++) free(self->P[i]);
+    free(self->X);
+    free(self->columns);
+    plethron_predictor_close(self->predictor);
+    plethron_device_close(self->device);
+    plethron_reader_close(self->reader);
+}
+
+static plethron_status make_buffers(stream *self, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const size_t n_units = plethron_bank_n_units(self->bank), n_features = plethron_bank_n_features(self->bank);
+    const size_t widest = n_units > n_features ? n_units : n_features;
+    const uint64_t share = self->task->memory_bytes / BUFFER_SHARE;
+    const size_t bytes = share > 0 && share < MAX_BUFFER_BYTES ? (size_t)share : MAX_BUFFER_BYTES;
+    self->max_rows = bytes / sizeof(float) / widest;
+    if (self->max_rows == 0) self->max_rows = 1;
+    TRY(allocate(self->max_rows, n_features * sizeof(float), &self->X, err));
+    for (int i = 0; i < N_BUFFERS; i++) TRY(allocate(self->max_rows, n_units * sizeof(float), &self->P[i], err));
+out:
+    return status;
+}
+
+/* After the first block was read: a table that cannot be used is told before a device is opened. */
+static plethron_status stream_prepare(stream *self, const plethron_table *first, plethron_error *err) {
+    plethron_status status;
+    const plethron_predictor_options options = {.struct_size = sizeof options,
+                                                .memory_bytes = (size_t)(self->task->memory_bytes / PREDICTOR_SHARE)};
+    TRY(allocate(plethron_bank_n_features(self->bank), sizeof *self->columns, &self->columns, err));
+    TRY(prediction_features(first, self->bank, self->task->data, self->columns, err));
+    TRY(plethron_device_open(self->task->device, &self->device, err));
+    TRY(plethron_predictor_open(self->device, self->bank, &options, &self->predictor, err));
+    TRY(make_buffers(self, err));
+out:
+    return status;
+}
+
+static plethron_status predict_rows(stream *self, const plethron_table *block, size_t first, size_t n,
+                                    plethron_error *err) {
+    plethron_status status;
+    float *P = self->P[self->n_blocks++ % N_BUFFERS];
+    const float *X = NULL;
+    const double start_s = now_s();
+    TRY(plethron_table_view(block, self->columns, plethron_bank_n_features(self->bank), first, n, self->X, &X, err));
+    if (!self->writing.writer->n_rows && self->n_blocks == 1) TRY(prediction_writer_begin(self->writing.writer, err));
+    TRY(plethron_predictor_run(self->predictor, X, n, P, err));
+    const double predicted_s = now_s();
+    TRY(write_start(&self->writing, P, n, err));
+    self->predicting_s += predicted_s - start_s;
+    self->waiting_s += now_s() - predicted_s;
+    self->progress.n_rows += n;
+    if (!may_go_on(self)) status = fail(err, PLETHRON_ERROR_INTERRUPTED, "interrupted");
+out:
+    return status;
+}
+
+static plethron_status predict_block(stream *self, const plethron_table *block, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const size_t n_rows = plethron_table_n_rows(block);
+    if (!self->predictor) TRY(stream_prepare(self, block, err));
+    for (size_t first = 0; first < n_rows; first += self->max_rows) {
+        const size_t left = n_rows - first;
+        TRY(predict_rows(self, block, first, left < self->max_rows ? left : self->max_rows, err));
+    }
+out:
+    return status;
+}
+
+static plethron_status next_block(stream *self, const plethron_table **block, plethron_error *err) {
+    const double start_s = now_s();
+    const plethron_status status = plethron_reader_next(self->reader, block, err);
+    self->reading_s += now_s() - start_s;
+    return status;
+}
+
+static void say_times(const stream *self) {
+    say("%zu rows in %.3f s: waited %.3f s for reading, predicted for %.3f s, waited %.3f s for writing, which took "
+        "%.3f s",
+        (size_t)self->progress.n_rows, now_s() - self->progress.start_s, self->reading_s, self->predicting_s,
+        self->waiting_s, self->writing.busy_s);
+}
+
+plethron_status prediction_stream(const prediction_task *task, prediction_writer *writer, plethron_error *err) {
+    plethron_status status;
+    stream self = {.task = task, .bank = writer->bank, .writing.writer = writer};
+    const plethron_reader_options options = {.struct_size = sizeof options,
+                                             .memory_bytes = (size_t)(task->memory_bytes / READER_SHARE),
+                                             .on_wait = may_go_on,
+                                             .context = &self};
+    const plethron_table *block = NULL;
+    prediction_progress_start(&self.progress, !task->quiet);
+    TRY(plethron_reader_open(task->data, &options, &self.reader, err));
+    for (;;) {
+        TRY(next_block(&self, &block, err));
+        if (!block) break;
+        TRY(predict_block(&self, block, err));
+    }
+    TRY(write_wait(&self.writing, err));
+    TRY(prediction_writer_end(writer, err));
+    prediction_progress_erase(&self.progress);
+    if (task->verbose) say_times(&self);
+out:
+    prediction_progress_erase(&self.progress);
+    stream_release(&self);
+    return status;
+}
