@@ -104,6 +104,7 @@ failures=0
 python3 -B "$root/bench/gpu_listing.py" "$work" "${targets[@]}" || failures=1
 for file in "$root"/kernels/*.cl; do
     name=$(basename "$file")
+    grep -q "CPUs alone run this" "$file" && continue
     if ! grep -qs "^#line 1 \"$name\"" "$work"/programs/*.cl; then
         echo "FAILED: $name is in no program of kernel_plans: add its strategy to bench/kernel_plans.c"
         failures=1

@@ -5,6 +5,8 @@
  * all tiles of a block are multiplied, and then GRADIENT_FEATURES features at a time keep their chains in registers.
  *
  *   chains_g [n_groups, n_features, PASS_UNITS, TILE]; one element without CHAINS_IN_MEMORY
+ *
+ * CPUs alone run this.
  */
 #ifndef CHAINS_IN_MEMORY
 #define CHAINS_IN_MEMORY 0
