@@ -143,7 +143,7 @@ enum {
     "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
     "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
-#define BANK_STRATEGIES "fused, staged or host"
+#define BANK_STRATEGIES "rows, fused, staged, grouped or host"
 
 /* Defaults that are not zero. */
 bank_arguments bank_arguments_default(void);

@@ -473,7 +473,7 @@ typedef enum plethron_planning {
 
 typedef struct plethron_train_options {
     size_t struct_size;
-    const char *strategy;  /* "fused", "staged" or "host"; NULL or "" lets the planner choose */
+    const char *strategy;  /* "rows", "fused", "staged", "grouped" or "host"; NULL or "": the planner chooses */
     int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was
