@@ -257,12 +257,19 @@ static void add_way(case_ways *ways, plethron_device *device, const strategy *wi
              tiling ? tiling->name : choice);
 }
 
+/* Where lanes are samples, tile sizes matter to the kernels around the strategy only, and whether groups share local
+ * memory: a tiling of each kind will do. */
+static bool is_wanted(const strategy *with, const tile_sizes *tiling) {
+    return with->order == ORDER_OF_UNITS || strcmp(tiling->name, "wide-4") == 0 ||
+           strcmp(tiling->name, "group-64") == 0 || strcmp(tiling->name, "group-small") == 0;
+}
+
 static void add_strategy(case_ways *ways, plethron_device *device, const strategy *with) {
     size_t n_tilings = 0;
     const tile_sizes *tilings = tilings_all(&n_tilings);
     add_way(ways, device, with, NULL);
     for (size_t t = 0; t < n_tilings; t++)
-        if (tiling_fits(device, &tilings[t])) add_way(ways, device, with, &tilings[t]);
+        if (tiling_fits(device, &tilings[t]) && is_wanted(with, &tilings[t])) add_way(ways, device, with, &tilings[t]);
 }
 
 static void add_device(case_ways *ways, const char *selector, size_t guard_bytes) {
