@@ -99,6 +99,12 @@ static plethron_status train(scene *s, plethron_error *err) {
     return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
 }
 
+/* Launches for each epoch, so that they are handed to the device in between. */
+static plethron_status train_staged(scene *s, plethron_error *err) {
+    const plethron_train_options options = {.struct_size = sizeof options, .strategy = "staged"};
+    return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
+}
+
 static plethron_status create_full_dataset(scene *s, plethron_error *err) {
     return full_dataset(s->device, &s->dataset, err);
 }
@@ -452,7 +458,8 @@ static void with_everything(void **state) {
 }
 
 static void a_failing_flush(void **state) {
-    static const struct stage patient = {"train, flush", {open_device, create_dataset, create_patient_bank, train}};
+    static const struct stage patient = {"train, flush",
+                                         {open_device, create_dataset, create_patient_bank, train_staged}};
     if (!has_opencl(*state)) skip();
     fail_every_call(&patient, *state, (faults_plan){.one_function = true, .function = FAULTS_clFlush}, PLAIN);
 }
