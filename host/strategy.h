@@ -9,7 +9,11 @@
 
 /* The order in which a strategy adds up a gradient (docs/architecture.md). Strategies of one order give the same bits.
  */
-typedef enum sum_order { ORDER_OF_UNITS, ORDER_OF_LANES } sum_order;
+typedef enum sum_order {
+    ORDER_OF_UNITS,
+    ORDER_OF_LANES,
+    ORDER_OF_ENTITIES /* weights as ORDER_OF_LANES, measures are summed likewise */
+} sum_order;
 
 struct strategy {
     const char *name;

@@ -371,7 +371,7 @@ out:
 
 const strategy strategy_grouped = {
     .name = "grouped",
-    .order = ORDER_OF_LANES,
+    .order = ORDER_OF_ENTITIES,
     .applicable = applicable,
     .cost = cost,
     .prepare = prepare,

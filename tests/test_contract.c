@@ -94,6 +94,7 @@ static void test_same_bits_everywhere(void **state) {
     assert_true(device_is_host(ways.ways[ways.n_ways - 1].device));
     check_order(ORDER_OF_UNITS);
     check_order(ORDER_OF_LANES);
+    check_order(ORDER_OF_ENTITIES);
 }
 
 static void test_predictions_are_the_same_everywhere(void **state) {

@@ -159,6 +159,7 @@ static void test_areas_are_the_same_everywhere(void **state) {
     (void)state;
     check_areas(ORDER_OF_UNITS);
     check_areas(ORDER_OF_LANES);
+    check_areas(ORDER_OF_ENTITIES);
 }
 
 /* ---- Shards and parts -------------------------------------------------------------------------------------------- */
