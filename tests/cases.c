@@ -260,6 +260,11 @@ static void add_way(case_ways *ways, plethron_device *device, const strategy *wi
 /* Where lanes are samples, tile sizes matter to the kernels around the strategy only, and whether groups share local
  * memory: a tiling of each kind will do. */
 static bool is_wanted(const strategy *with, const tile_sizes *tiling) {
+#ifdef CASES_WITHOUT_TILINGS
+    (void)with;
+    (void)tiling;
+    return false;
+#endif
     return with->order == ORDER_OF_UNITS || strcmp(tiling->name, "wide-4") == 0 ||
            strcmp(tiling->name, "group-64") == 0 || strcmp(tiling->name, "group-small") == 0;
 }
@@ -300,6 +305,10 @@ void case_ways_open(size_t guard_bytes, case_ways *ways) {
 void case_ways_close(case_ways *ways) {
     for (size_t d = 0; d < ways->n_devices; d++) plethron_device_close(ways->devices[d]);
     memset(ways, 0, sizeof *ways);
+}
+
+bool case_takes_batches(const case_way *way) {
+    return strcmp(way->strategy, "grouped") != 0;
 }
 
 bool case_bits_hold(const case_way *way) {

@@ -81,6 +81,9 @@ typedef struct case_ways {
 void case_ways_open(size_t guard_bytes, case_ways *ways);
 void case_ways_close(case_ways *ways);
 
+/* False where a strategy has all rows at once: its epochs run inside one launch. */
+bool case_takes_batches(const case_way *way);
+
 /* True when results have the same bits as on other devices. */
 bool case_bits_hold(const case_way *way);
 /* The number of the way whose bits all ways of an order must have where their bits hold: for the order of units the

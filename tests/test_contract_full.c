@@ -26,16 +26,11 @@ static plethron_bank *train_all(const case_way *way, const test_case *c) {
     return bank;
 }
 
-/* A strategy whose epochs run inside one launch has all rows at once. */
-static bool takes_batches(const case_way *way) {
-    return strcmp(way->strategy, "grouped") != 0;
-}
-
 /* A bank that was trained whole in a way, and kept; NULL where there is none. Standardising comes before any tiling, so
  * tilings leave it out. */
 static const plethron_bank *trained(size_t i, size_t w) {
     if (i == STANDARDIZED && ways.ways[w].tiling) return NULL;
-    if (i == IN_BATCHES && !takes_batches(&ways.ways[w])) return NULL;
+    if (i == IN_BATCHES && !case_takes_batches(&ways.ways[w])) return NULL;
     if (!kept[i][w]) kept[i][w] = train_all(&ways.ways[w], cases[i]);
     return kept[i][w];
 }
@@ -192,7 +187,7 @@ static void test_shards_and_parts_change_no_bit(void **state) {
         }
         for (size_t w = 0; w < ways.n_ways; w++) {
             const case_way *way = &ways.ways[w];
-            if (way->tiling || device_is_host(way->device) || (in_batches && !takes_batches(way))) continue;
+            if (way->tiling || device_is_host(way->device) || (in_batches && !case_takes_batches(way))) continue;
             case_run planned;
             case_run_open(way, c, 0, 0, &planned);
             check_ok(live_epochs(planned.live, planned.run, 0, CASE_MAX_EPOCHS, &case_error));
@@ -262,7 +257,7 @@ static void test_interrupted_and_continued(void **state) {
         c->units->batch_size = in_batches ? 96 : 0;
         for (size_t j = 0; j < N_UNITS; j++) c->units->optimizer[j] = PLETHRON_OPTIMIZER_GD;
         for (size_t w = 0; w < ways.n_ways; w++)
-            if (!ways.ways[w].tiling && (!in_batches || takes_batches(&ways.ways[w])))
+            if (!ways.ways[w].tiling && (!in_batches || case_takes_batches(&ways.ways[w])))
                 check_interrupted(&ways.ways[w], c);
         case_close(c);
     }
