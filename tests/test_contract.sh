@@ -53,13 +53,15 @@ planned=$(grep -c "staged, planner's tiling" "$folder/lines" || true)
 run "PoCL with two devices" POCL_DEVICES="pthread pthread"
 if grep -q "pthread\|cpu-" "$folder/lines"; then expect "staged, planner's tiling" $((planned + 1)); fi
 
-# Lanes are rows in `rows`, units in the others: two orders of summation.
+# Lanes are rows in `rows` and `grouped`, units in the others; `grouped` sums its measures by lanes too: three orders.
 by_order() {
     local order=$folder/order
-    grep -v ", rows," "$1" >"$order"
+    grep -v ", rows,\|, grouped," "$1" >"$order"
     compare "$order"
-    grep ", rows," "$1" >"$order" || return 0
-    compare "$order"
+    for with in rows grouped; do
+        grep ", $with," "$1" >"$order" || continue
+        compare "$order"
+    done
 }
 by_order "$all"
 
