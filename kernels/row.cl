@@ -122,22 +122,20 @@ static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
 #endif
 
 /* A row from what it is made of; fold and count are read only where `uses` says so. */
-static inline row_view row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
-                              vfloat count) {
-    row_view row;
-    row.weight = weight;
+static inline void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
+                          vfloat count, row_view *row) {
+    row->weight = weight;
     if (from->uses & USE_MISSING) {
-        row.weight = value == value ? row.weight : (vfloat)(0.0f);
+        row->weight = value == value ? row->weight : (vfloat)(0.0f);
         value = value == value ? value : (vfloat)(0.0f);
     }
-    row.y = row_target(value, units->positive_class);
-    row.held = (vfloat)(0.0f);
+    row->y = row_target(value, units->positive_class);
+    row->held = (vfloat)(0.0f);
     if (from->uses & USE_FOLDS) {
-        row.held = fold == units->excluded_fold ? row.weight : (vfloat)(0.0f);
-        row.weight = fold == units->excluded_fold ? (vfloat)(0.0f) : row.weight;
+        row->held = fold == units->excluded_fold ? row->weight : (vfloat)(0.0f);
+        row->weight = fold == units->excluded_fold ? (vfloat)(0.0f) : row->weight;
     }
-    if (from->uses & USE_BOOTSTRAP) row.weight = units->bootstrap == (vint)(1) ? row.weight * count : row.weight;
-    return row;
+    if (from->uses & USE_BOOTSTRAP) row->weight = units->bootstrap == (vint)(1) ? row->weight * count : row->weight;
 }
 
 /* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
@@ -149,7 +147,9 @@ static inline row_view row_load(const row_sources *from, const row_units *units,
     if (from->uses & USE_ROW_WEIGHTS) weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, i);
     if (from->uses & USE_FOLDS) fold = row_folds(from, i);
     if (from->uses & USE_BOOTSTRAP) count = row_counts(from, units->unit, i);
-    return row_of(from, units, value, weight, fold, count);
+    row_view row;
+    row_of(from, units, value, weight, fold, count, &row);
+    return row;
 }
 
 /* The weight of a row in the training loss: with its class's weight. */

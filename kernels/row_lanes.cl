@@ -49,7 +49,9 @@ static inline row_view row_load_lanes(const row_sources *from, const row_units *
     }
     if (from->uses & USE_FOLDS) fold = row_bytes(from, from->F_g, 1, place);
     if (from->uses & USE_BOOTSTRAP) count = row_bytes(from, from->C_g + units->unit, (size_t)from->u_stride, place);
-    return row_of(from, units, value, weight, fold, count);
+    row_view row;
+    row_of(from, units, value, weight, fold, count, &row);
+    return row;
 }
 
 /* weight x dL/dz of the rows from z. */

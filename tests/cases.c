@@ -259,7 +259,7 @@ static void add_way(case_ways *ways, plethron_device *device, const strategy *wi
 
 /* Where lanes are samples, tile sizes matter to the kernels around the strategy only, and whether groups share local
  * memory: a tiling of each kind will do. */
-static bool is_wanted(const strategy *with, const tile_sizes *tiling) {
+bool case_wants(const strategy *with, const tile_sizes *tiling) {
 #ifdef CASES_WITHOUT_TILINGS
     (void)with;
     (void)tiling;
@@ -274,7 +274,7 @@ static void add_strategy(case_ways *ways, plethron_device *device, const strateg
     const tile_sizes *tilings = tilings_all(&n_tilings);
     add_way(ways, device, with, NULL);
     for (size_t t = 0; t < n_tilings; t++)
-        if (tiling_fits(device, &tilings[t]) && is_wanted(with, &tilings[t])) add_way(ways, device, with, &tilings[t]);
+        if (tiling_fits(device, &tilings[t]) && case_wants(with, &tilings[t])) add_way(ways, device, with, &tilings[t]);
 }
 
 static void add_device(case_ways *ways, const char *selector, size_t guard_bytes) {

@@ -81,6 +81,9 @@ typedef struct case_ways {
 void case_ways_open(size_t guard_bytes, case_ways *ways);
 void case_ways_close(case_ways *ways);
 
+/* True where the ways hold this strategy with this tiling. */
+bool case_wants(const strategy *with, const tile_sizes *tiling);
+
 /* False where a strategy has all rows at once: its epochs run inside one launch. */
 bool case_takes_batches(const case_way *way);
 

@@ -58,7 +58,7 @@ static int print_ways(void) {
     const strategy *const *strategies = plan_strategies(&n_strategies);
     for (size_t s = 0; s < n_strategies; s++)
         for (size_t t = 0; strategies[s] != &strategy_host && t < n_tilings; t++)
-            printf("%s %s\n", strategies[s]->name, tilings[t].name);
+            if (case_wants(strategies[s], &tilings[t])) printf("%s %s\n", strategies[s]->name, tilings[t].name);
     return EXIT_SUCCESS;
 }
 

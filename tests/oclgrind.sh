@@ -26,7 +26,7 @@ check() {
     local strategy=$1 tiling=$2 shape=$3 log=$folder/log want got
     shift 3
     local model="host native"
-    [ "$strategy" != rows ] || model="rows planned"
+    case $strategy in rows | grouped) model="$strategy planned" ;; esac
     # A model is a strategy and a tiling, a shape three numbers: samples, features, units.
     # shellcheck disable=SC2086
     want=$("$digest" $model $shape | head -n 1 | cut -d ' ' -f 1)
