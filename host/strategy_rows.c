@@ -220,8 +220,6 @@ static plethron_status open_buffers(rows_run *run, plethron_error *err) {
     TRY(device_buffer_create(device, floats.chains * sizeof(float), "the sums of lanes", &run->chains, err));
     TRY(device_buffer_create(device, p->dataset->n_features * row_bytes, "the gradients", &run->weight_sums, err));
     TRY(device_buffer_create(device, row_bytes, "the bias gradients", &run->bias_sums, err));
-    TRY(device_buffer_zero(run->weight_sums, err)); /* the update reads the padding units, too */
-    TRY(device_buffer_zero(run->bias_sums, err));
 out:
     return status;
 }
@@ -277,10 +275,12 @@ static plethron_status add(const rows_run *run, unit_shard shard, const row_batc
                            plethron_error *err) {
     const train_problem *p = run->live->problem;
     const size_t vector = run->shape.group_items > 1 ? 1 : DATASET_TILE;
-    const kernel_range range = items(run, shard.count * sum_stride(p) / vector);
+    const size_t unit_vector = run->live->plan->tiling.unit_vector; /* the update reads whole vectors of units */
+    const size_t n_units = divide_up(shard.count, unit_vector) * unit_vector;
+    const kernel_range range = items(run, n_units * sum_stride(p) / vector);
     return kernel_launch(run->add, &range, err, "bbbiiiiii", run->block_sums, run->weight_sums, run->bias_sums,
                          (int)divide_up(batch->count, DATASET_BLOCK_ROWS), (int)p->dataset->n_features,
-                         (int)(n_passes * run->shape.pass_units), (int)shard.count, (int)sum_stride(p),
+                         (int)(n_passes * run->shape.pass_units), (int)n_units, (int)sum_stride(p),
                          (int)run->live->plan->shard_units);
 }
 

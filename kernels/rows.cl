@@ -3,7 +3,7 @@
  *   rows_pack   W_g [n_features + 1, u_stride] -> V_g [n_passes, n_features + 1, PASS_UNITS]
  *   rows_sums   over each block of BLOCK_ROWS rows the sums of delta x feature, and of delta as if of one feature more
  *               -> sums_g [n_blocks, n_passes x PASS_UNITS, s_stride]; in rows_vector.cl and, for groups, rows_group.cl
- *   rows_add    blocks added -> G_g [n_features, g_stride], B_g [g_stride]
+ *   rows_add    blocks added -> G_g [n_features, g_stride], B_g [g_stride]; n_units of them, those behind n_sums are 0
  *
  * PASS_UNITS units are worked on at once; while a block is in a cache all n_passes sets of them follow. They count from
  * first_unit. s_stride is n_features + 1 rounded up to TILE. X_g is laid out in tiles (tile.cl).
@@ -69,7 +69,7 @@ __kernel void rows_add(__global const float *sums_g, __global float *G_g, __glob
     for (int e = get_global_id(0); e < n_units * n_vectors; e += get_global_size(0)) {
         const int unit = e / n_vectors, k = e % n_vectors * UNIT_VECTOR;
         vfloat sum = (vfloat)(0.0f);
-        for (int block = 0; block < n_blocks; block++)
+        for (int block = 0; block < (unit < n_sums ? n_blocks : 0); block++)
             sum += LOAD(__global, sums_g + ((size_t)block * n_sums + unit) * s_stride + k);
         const float *lane = (const float *)&sum;
         EACH(f, UNIT_VECTOR) {
