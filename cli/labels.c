@@ -7,23 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_VALUES = 1 << 22 }; /* predictions held at once: 16 MiB */
+/* Predictions held at once: 16 MiB. Less work than FEW_FLOPS is done on the host, to the same bits: elsewhere the
+ * kernel may have to be compiled for it. */
+enum { BLOCK_VALUES = 1 << 22, FEW_FLOPS = 1 << 28 };
+
+static bool is_little_work(const plethron_bank *bank, size_t n_rows) {
+    const double flops = 2.0 * (double)plethron_bank_n_features(bank) * (double)plethron_bank_n_units(bank);
+    return flops * (double)n_rows < FEW_FLOPS;
+}
 
 plethron_status predict_blocks(plethron_device *device, const plethron_bank *bank, const float *X, size_t n_rows,
                                block_visitor visit, void *context, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    size_t n_units = plethron_bank_n_units(bank);
-    size_t n_features = plethron_bank_n_features(bank);
+    const size_t n_units = plethron_bank_n_units(bank), n_features = plethron_bank_n_features(bank);
     size_t n_block = n_units < BLOCK_VALUES ? BLOCK_VALUES / n_units : 1;
     if (n_block > n_rows) n_block = n_rows;
+    plethron_device *host = NULL;
+    plethron_predictor *predictor = NULL;
     float *P = NULL;
     TRY(allocate(n_block, n_units * sizeof *P, &P, err));
+    if (is_little_work(bank, n_rows)) TRY(plethron_device_open("host", &host, err));
+    TRY(plethron_predictor_open(host ? host : device, bank, NULL, &predictor, err));
     for (size_t first = 0; first < n_rows; first += n_block) {
         size_t n = n_rows - first < n_block ? n_rows - first : n_block;
-        TRY(plethron_predict(device, bank, X + first * n_features, n, P, err));
+        TRY(plethron_predictor_run(predictor, X + first * n_features, n, P, err));
         TRY(visit(context, P, first, n, err));
     }
 out:
+    plethron_predictor_close(predictor);
+    plethron_device_close(host);
     free(P);
     return status;
 }

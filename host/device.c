@@ -117,6 +117,7 @@ static plethron_status read_capabilities(plethron_device *device, plethron_error
     device->max_group_items = (unsigned)group_items;
     device->cache_bytes = cache_bytes;
     device->divides_exactly = fp & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
+    device->keeps_kernels = strcmp(device->info.platform, "Portable Computing Language") == 0;
 out:
     return status;
 }

@@ -18,6 +18,7 @@ struct plethron_device {
     unsigned max_group_items;
     uint64_t cache_bytes;
     bool divides_exactly;
+    bool keeps_kernels; /* the runtime caches kernels; PoCL would compile all of them just to hand out a binary */
     size_t buffer_alignment_bytes;
     size_t guard_bytes;
     size_t guard_violations;

@@ -8,19 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_ARGUMENTS = 32, MAX_SOURCES = 20, MAX_OPTIONS = 512, MAX_KERNEL_FILE_BYTES = 1 << 20 };
+
 struct device_program {
     plethron_device *device;
-    cl_program handle;
+    char *texts[MAX_SOURCES]; /* the sources; NULL behind the last, and on the host */
+    size_t n_texts;
+    char options[MAX_OPTIONS];
+    cl_program handle; /* NULL before the build, and on the host */
 };
 
 struct device_kernel {
-    plethron_device *device;
-    cl_kernel handle;
+    device_program *program;
+    cl_kernel handle;           /* NULL before the first launch, and on the host */
     const host_kernel *on_host; /* on the host, else NULL */
     char name[32];
 };
-
-enum { MAX_ARGUMENTS = 32, MAX_SOURCES = 20, MAX_KERNEL_FILE_BYTES = 1 << 20 };
 
 /* ---- Sources ----------------------------------------------------------------------------------------------------- */
 
@@ -98,13 +101,18 @@ static plethron_status build_failed(device_program *program, cl_int code, plethr
     return PLETHRON_ERROR_KERNEL;
 }
 
-static plethron_status build(device_program *program, const char *options, plethron_error *err) {
-    cl_int code = clBuildProgram(program->handle, 1, &program->device->id, options, NULL, NULL);
+static plethron_status build(device_program *program, plethron_error *err) {
+    cl_int code = clBuildProgram(program->handle, 1, &program->device->id, program->options, NULL, NULL);
     return code == CL_SUCCESS ? PLETHRON_OK : build_failed(program, code, err);
 }
 
+static void release(device_program *program) {
+    if (program->handle) clReleaseProgram(program->handle);
+    program->handle = NULL;
+}
+
 /* True when the program could be made from the binary cached under the key. */
-static bool open_cached(device_program *program, const char *key, const char *options) {
+static bool build_cached(device_program *program, const char *key) {
     size_t n_bytes = 0;
     unsigned char *binary = kernel_cache_read(key, &n_bytes);
     if (!binary) return false;
@@ -113,20 +121,34 @@ static bool open_cached(device_program *program, const char *key, const char *op
     program->handle = clCreateProgramWithBinary(program->device->context, 1, &program->device->id, &n_bytes, binaries,
                                                 &loaded, &code);
     free(binary);
-    if (program->handle && code == CL_SUCCESS && loaded == CL_SUCCESS && build(program, options, NULL) == PLETHRON_OK)
+    if (program->handle && code == CL_SUCCESS && loaded == CL_SUCCESS && build(program, NULL) == PLETHRON_OK)
         return true;
-    if (program->handle) clReleaseProgram(program->handle);
-    program->handle = NULL;
+    release(program);
     return false;
 }
 
-static plethron_status open_sources(device_program *program, const char **texts, size_t n_texts, const char *options,
-                                    plethron_error *err) {
+static plethron_status build_sources(device_program *program, plethron_error *err) {
     plethron_status status;
     cl_int code;
-    program->handle = clCreateProgramWithSource(program->device->context, (cl_uint)n_texts, texts, NULL, &code);
+    program->handle = clCreateProgramWithSource(program->device->context, (cl_uint)program->n_texts,
+                                                (const char **)program->texts, NULL, &code);
     TRY(device_status(code, "clCreateProgramWithSource", err));
-    TRY(build(program, options, err));
+    TRY(build(program, err));
+out:
+    if (status != PLETHRON_OK) release(program);
+    return status;
+}
+
+plethron_status program_build(device_program *program, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    char key[KERNEL_CACHE_KEY_LENGTH + 1];
+    if (program->handle || device_is_host(program->device)) return PLETHRON_OK;
+    if (program->device->keeps_kernels) return build_sources(program, err);
+    kernel_cache_key(program->device, (const char *const *)program->texts, program->n_texts, program->options, key);
+    if (!build_cached(program, key)) {
+        TRY(build_sources(program, err));
+        kernel_cache_write(key, program->handle);
+    }
 out:
     return status;
 }
@@ -136,35 +158,29 @@ plethron_status program_open(plethron_device *device, const char *const *source_
     plethron_status status;
     device_program *opened = NULL;
     void *memory = NULL;
-    char *texts[MAX_SOURCES] = {NULL};
-    char all_options[512], key[KERNEL_CACHE_KEY_LENGTH + 1];
-    if (n_sources > MAX_SOURCES ||
-        snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -w %s%s",
-                 device_divides_exactly(device) ? "-cl-fp32-correctly-rounded-divide-sqrt -DEXACT_DIVIDE=1 " : "",
-                 options) >= (int)sizeof all_options)
-        return error_set(err, PLETHRON_ERROR_KERNEL, "too many kernel sources or build options");
     TRY(memory_allocate(1, sizeof *opened, "a program", &memory, err));
     opened = memory;
     opened->device = device;
-    if (device_is_host(device)) goto opened;
-    for (size_t i = 0; i < n_sources; i++) TRY(load_source(source_names[i], &texts[i], err));
-    kernel_cache_key(device, (const char *const *)texts, n_sources, all_options, key);
-    if (!open_cached(opened, key, all_options)) {
-        TRY(open_sources(opened, (const char **)texts, n_sources, all_options, err));
-        kernel_cache_write(key, opened->handle);
+    if (n_sources > MAX_SOURCES ||
+        snprintf(opened->options, sizeof opened->options, "-cl-std=CL1.2 -w %s%s",
+                 device_divides_exactly(device) ? "-cl-fp32-correctly-rounded-divide-sqrt -DEXACT_DIVIDE=1 " : "",
+                 options) >= (int)sizeof opened->options) {
+        status = error_set(err, PLETHRON_ERROR_KERNEL, "too many kernel sources or build options");
+        goto out;
     }
-opened:
+    opened->n_texts = device_is_host(device) ? 0 : n_sources;
+    for (size_t i = 0; i < opened->n_texts; i++) TRY(load_source(source_names[i], &opened->texts[i], err));
     *out = opened;
     opened = NULL;
 out:
-    for (size_t i = 0; i < MAX_SOURCES; i++) free(texts[i]);
     program_close(opened);
     return status;
 }
 
 void program_close(device_program *program) {
     if (!program) return;
-    if (program->handle) clReleaseProgram(program->handle);
+    release(program);
+    for (size_t i = 0; i < MAX_SOURCES; i++) free(program->texts[i]);
     free(program);
 }
 
@@ -180,24 +196,28 @@ plethron_status program_kernel(device_program *program, const char *name, device
     plethron_status status;
     void *memory = NULL;
     device_kernel *opened = NULL;
-    cl_int code;
     TRY(memory_allocate(1, sizeof *opened, "a kernel", &memory, err));
     opened = memory;
-    opened->device = program->device;
+    opened->program = program;
     snprintf(opened->name, sizeof opened->name, "%s", name);
-    if (device_is_host(program->device)) {
-        opened->on_host = find_host_kernel(name);
-        status =
-            opened->on_host ? PLETHRON_OK : error_set(err, PLETHRON_ERROR_KERNEL, "the host has no kernel '%s'", name);
-    } else {
-        opened->handle = clCreateKernel(program->handle, name, &code);
-        status = device_status(code, name, err);
+    if (device_is_host(program->device) && !(opened->on_host = find_host_kernel(name))) {
+        status = error_set(err, PLETHRON_ERROR_KERNEL, "the host has no kernel '%s'", name);
+        goto out;
     }
-    if (status != PLETHRON_OK) goto out;
     *out = opened;
     opened = NULL;
 out:
     kernel_close(opened);
+    return status;
+}
+
+static plethron_status make_handle(device_kernel *kernel, plethron_error *err) {
+    plethron_status status;
+    cl_int code;
+    TRY(program_build(kernel->program, err));
+    kernel->handle = clCreateKernel(kernel->program->handle, kernel->name, &code);
+    TRY(device_status(code, kernel->name, err));
+out:
     return status;
 }
 
@@ -257,13 +277,15 @@ static plethron_status launch_on_host(const device_kernel *kernel, const kernel_
 static plethron_status launch_on_device(device_kernel *kernel, const kernel_range *range, const char *types,
                                         va_list arguments, plethron_error *err) {
     plethron_status status;
+    plethron_device *device = kernel->program->device;
     char action[64];
     snprintf(action, sizeof action, "launching the kernel '%s'", kernel->name);
+    if (!kernel->handle) TRY(make_handle(kernel, err));
     TRY(device_status(set_arguments(kernel->handle, types, arguments), action, err));
-    TRY(device_status(clEnqueueNDRangeKernel(kernel->device->queue, kernel->handle, 3, NULL, range->global,
-                                             range->local, 0, NULL, NULL),
-                      action, err));
-    kernel->device->counters.launches++;
+    TRY(device_status(
+        clEnqueueNDRangeKernel(device->queue, kernel->handle, 3, NULL, range->global, range->local, 0, NULL, NULL),
+        action, err));
+    device->counters.launches++;
 out:
     return status;
 }

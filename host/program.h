@@ -14,15 +14,20 @@ extern const kernel_source kernel_sources[];
 typedef struct device_program device_program;
 typedef struct device_kernel device_kernel;
 
-/* Builds the named sources, in order and with common options before `options` (such as "-DITEM_ROWS=8").
+/* The named sources, in order and with common options before `options` (such as "-DITEM_ROWS=8"). They are built when a
+ * kernel is launched for the first time: what is not needed is not compiled.
  * PLETHRON_KERNEL_DIR in the environment takes the files from that folder instead. On the host nothing is built: its
  * kernels are those of host_kernels.h, and the macros in `options` have no effect. The device stays borrowed. A program
- * and its kernels belong to one thread at a time.
- * Errors: PLETHRON_ERROR_KERNEL with the head of the build log. */
+ * and its kernels belong to one thread at a time; kernels are closed before their program. */
 plethron_status program_open(plethron_device *device, const char *const *source_names, size_t n_sources,
                              const char *options, device_program **out, plethron_error *err);
 void program_close(device_program *program);
 
+/* Builds the program, unless it is built.
+ * Errors: PLETHRON_ERROR_KERNEL with the head of the build log. */
+plethron_status program_build(device_program *program, plethron_error *err);
+
+/* A kernel by its name, which an OpenCL device looks up at the first launch. */
 plethron_status program_kernel(device_program *program, const char *name, device_kernel **out, plethron_error *err);
 void kernel_close(device_kernel *kernel);
 
@@ -32,8 +37,8 @@ typedef struct kernel_range {
     size_t local[3];
 } kernel_range;
 
-/* Sets all arguments and queues a launch. `types` has a letter an argument: b a device_buffer *, i an int,
- * f a double passed as float. On the host it runs all items on all cores. */
+/* Sets all arguments and queues a launch; before the first one builds what must be built. `types` has a letter an
+ * argument: b a device_buffer *, i an int, f a double passed as float. On the host it runs all items on all cores. */
 plethron_status kernel_launch(device_kernel *kernel, const kernel_range *range, plethron_error *err, const char *types,
                               ...);
 

@@ -3,6 +3,7 @@
  * Linked with --wrap for the two functions that make a program, so that the tests see where a program came from. */
 #include "support.h"
 
+#include "device_cl.h"
 #include "kernel_cache.h"
 #include "program.h"
 
@@ -61,6 +62,7 @@ static int open_workshop(void **state) {
         plethron_device_close(device);
     else
         shop->device = device;
+    if (shop->device) shop->device->keeps_kernels = false; /* PoCL does */
     support_folder_open(shop->kernels);
     support_folder_open(shop->cache);
     write_kernel(shop, "answer.cl", answer_source);
@@ -88,9 +90,21 @@ static const workshop *need_opencl(void **state) {
     return shop;
 }
 
+static plethron_status build_program(const workshop *shop, const char *const *sources, size_t n_sources,
+                                     const char *options, device_program **out, plethron_error *err) {
+    device_program *program = NULL;
+    plethron_status status = program_open(shop->device, sources, n_sources, options, &program, err);
+    if (status == PLETHRON_OK) status = program_build(program, err);
+    if (status == PLETHRON_OK)
+        *out = program;
+    else
+        program_close(program);
+    return status;
+}
+
 static plethron_status open_program(const workshop *shop, const char *source, const char *options,
                                     device_program **program, plethron_error *err) {
-    return program_open(shop->device, &source, 1, options, program, err);
+    return build_program(shop, &source, 1, options, program, err);
 }
 
 /* Builds the small kernel, runs it and checks what it wrote; the answer is a build option. */
@@ -176,7 +190,7 @@ static void build_errors_name_file_and_line(void **state) {
     assert_int_equal(open_program(shop, "broken.cl", "", &program, NULL), PLETHRON_ERROR_KERNEL);
     /* the line is that of the file it stands in, whatever stands before */
     const char *sources[] = {"answer.cl", "broken.cl"};
-    assert_int_equal(program_open(shop->device, sources, 2, "-DANSWER=1", &program, &err), PLETHRON_ERROR_KERNEL);
+    assert_int_equal(build_program(shop, sources, 2, "-DANSWER=1", &program, &err), PLETHRON_ERROR_KERNEL);
     assert_non_null(strstr(err.text, "broken.cl:3"));
     assert_ptr_equal(program, untouched);
     assert_int_equal(support_folder_count(shop->cache), 0);
@@ -205,12 +219,13 @@ static void a_broken_stage_fails_the_training(void **state) {
         write_kernel(shop, source->name, source->text);
     plethron_dataset *dataset = support_dataset(shop->device, X, 2, 1, X, 1, false);
     plethron_bank *bank = support_bank(1, 1, NULL);
+    const plethron_train_options how = {.struct_size = sizeof how, .strategy = "staged"};
     write_kernel(shop, "update.cl", "\n__kernel void update(int wrong, no_such_type x) {}\n");
-    assert_int_equal(plethron_train(dataset, bank, NULL, &err), PLETHRON_ERROR_KERNEL);
+    assert_int_equal(plethron_train(dataset, bank, &how, &err), PLETHRON_ERROR_KERNEL);
     assert_non_null(strstr(err.text, "update.cl:2"));
     assert_true(plethron_bank_weights(bank)[0] == 0.0f);
     write_kernel(shop, "update.cl", embedded("update.cl"));
-    assert_works(plethron_train(dataset, bank, NULL, &err), &err);
+    assert_works(plethron_train(dataset, bank, &how, &err), &err);
     plethron_bank_close(bank);
     plethron_dataset_close(dataset);
 }
@@ -242,17 +257,42 @@ static void sources_that_are_not_there(void **state) {
 
 static void kernels_that_are_not_there(void **state) {
     const workshop *shop = need_opencl(state);
+    const kernel_range once = {{1, 1, 1}, {1, 1, 1}};
     plethron_error err;
     device_program *program = NULL;
     device_kernel *kernel = NULL;
     assert_works(open_program(shop, "answer.cl", "-DANSWER=1", &program, &err), &err);
-    assert_fails(PLETHRON_ERROR_DEVICE, program_kernel(program, "question", &kernel, &err), &err, "question", "OpenCL");
+    assert_works(program_kernel(program, "question", &kernel, &err), &err);
+    assert_fails(PLETHRON_ERROR_DEVICE, kernel_launch(kernel, &once, &err, ""), &err, "question", "OpenCL");
     assert_int_equal(err.opencl_code, CL_INVALID_KERNEL_NAME);
-    assert_null(kernel);
+    kernel_close(kernel);
+    program_close(program);
+}
+
+/* A program that no kernel is launched of is not built. */
+static void nothing_is_built_before_it_is_needed(void **state) {
+    const workshop *shop = need_opencl(state);
+    plethron_error err;
+    const char *source = "broken.cl";
+    device_program *program = NULL;
+    device_kernel *kernel = NULL;
+    write_kernel(shop, source, "__kernel void broken(no_such_type x) {}\n");
+    assert_works(program_open(shop->device, &source, 1, "", &program, &err), &err);
+    assert_works(program_kernel(program, "broken", &kernel, &err), &err);
+    assert_int_equal(made.from_source, 0);
+    kernel_close(kernel);
     program_close(program);
 }
 
 /* ---- The cache --------------------------------------------------------------------------------------------------- */
+
+/* A runtime's own cache is enough. */
+static void a_runtime_that_keeps_kernels(void **state) {
+    const workshop *shop = need_opencl(state);
+    shop->device->keeps_kernels = true;
+    expect_made(shop, 42, 1, 0);
+    assert_int_equal(support_folder_count(shop->cache), 0);
+}
 
 static void a_binary_is_written_once_and_read_later(void **state) {
     const workshop *shop = need_opencl(state);
@@ -432,6 +472,8 @@ int main(void) {
         WITH_WORKSHOP(a_broken_stage_fails_the_training),
         WITH_WORKSHOP(sources_that_are_not_there),
         WITH_WORKSHOP(kernels_that_are_not_there),
+        WITH_WORKSHOP(nothing_is_built_before_it_is_needed),
+        WITH_WORKSHOP(a_runtime_that_keeps_kernels),
         WITH_WORKSHOP(a_binary_is_written_once_and_read_later),
         WITH_WORKSHOP(an_empty_folder_name_turns_the_cache_off),
         WITH_WORKSHOP(the_folder_is_made_and_found),
