@@ -16,16 +16,52 @@ bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats) {
     return true;
 }
 
+typedef float quad __attribute__((vector_size(4 * sizeof(float)))); /* what every processor has registers for */
+
+static inline quad load_quad(const float *from) {
+    quad value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+/* The first 4 values of 4 rows, whose first lies at x, become 4 features of 4 lanes of a tile. */
+static inline void transpose_quads(const float *x, size_t row_stride, float *to) {
+    const quad a = load_quad(x), b = load_quad(x + row_stride);
+    const quad c = load_quad(x + 2 * row_stride), d = load_quad(x + 3 * row_stride);
+    const quad ab = {a[0], b[0], a[1], b[1]}, cd = {c[0], d[0], c[1], d[1]};
+    const quad ab_high = {a[2], b[2], a[3], b[3]}, cd_high = {c[2], d[2], c[3], d[3]};
+    const quad columns[4] = {{ab[0], ab[1], cd[0], cd[1]},
+                             {ab[2], ab[3], cd[2], cd[3]},
+                             {ab_high[0], ab_high[1], cd_high[0], cd_high[1]},
+                             {ab_high[2], ab_high[3], cd_high[2], cd_high[3]}};
+    for (size_t k = 0; k < 4; k++) memcpy(to + k * DATASET_TILE, &columns[k], sizeof columns[k]);
+}
+
+/* The features from first on of the first n_rows rows; 0 in the lanes behind them. */
+static void pack_values(const float *x, size_t n_rows, size_t first, size_t n_features, float *tile) {
+    for (size_t lane = 0; lane < DATASET_TILE; lane++)
+        for (size_t k = first; k < n_features; k++)
+            tile[k * DATASET_TILE + lane] = lane < n_rows ? x[lane * n_features + k] : 0.0f;
+}
+
+static void pack_whole_tile(const float *x, size_t n_features, float *tile) {
+    size_t k = 0;
+    for (; k + 4 <= n_features; k += 4)
+        for (size_t lane = 0; lane < DATASET_TILE; lane += 4)
+            transpose_quads(x + lane * n_features + k, n_features, tile + k * DATASET_TILE + lane);
+    pack_values(x, DATASET_TILE, k, n_features, tile);
+}
+
 void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, float *tiles) {
     const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
 #pragma omp parallel for if (n_rows * n_features > 1 << 16)
-    for (size_t tile = 0; tile < n_tiles; tile++) {
-        float *to = tiles + tile * n_features * DATASET_TILE;
-        for (size_t lane = 0; lane < DATASET_TILE; lane++) {
-            const size_t i = tile * DATASET_TILE + lane;
-            for (size_t k = 0; k < n_features; k++)
-                to[k * DATASET_TILE + lane] = i < n_rows ? X[i * n_features + k] : 0.0f;
-        }
+    for (size_t i = 0; i < n_tiles; i++) {
+        const float *x = X + i * DATASET_TILE * n_features;
+        float *tile = tiles + i * n_features * DATASET_TILE;
+        if ((i + 1) * DATASET_TILE <= n_rows)
+            pack_whole_tile(x, n_features, tile);
+        else
+            pack_values(x, n_rows - i * DATASET_TILE, 0, n_features, tile);
     }
 }
 

@@ -360,6 +360,47 @@ plethron_status device_buffer_download(device_buffer *buffer, size_t offset_byte
         "copying from the device (clEnqueueReadBuffer)", err);
 }
 
+plethron_status device_buffer_download_rows(device_buffer *buffer, size_t n_rows, size_t row_bytes, size_t stride_bytes,
+                                            void *data, plethron_error *err) {
+    plethron_device *device = buffer->device;
+    const size_t start[3] = {0, 0, 0}, region[3] = {row_bytes, n_rows, 1};
+    if (row_bytes == stride_bytes) return device_buffer_download(buffer, 0, n_rows * row_bytes, data, err);
+    if (buffer->on_host) {
+        for (size_t i = 0; i < n_rows; i++)
+            memcpy((char *)data + i * row_bytes, buffer->on_host + i * stride_bytes, row_bytes);
+        return PLETHRON_OK;
+    }
+    device->counters.downloads++;
+    device->counters.download_bytes += n_rows * row_bytes;
+    return device_status(clEnqueueReadBufferRect(device->queue, buffer->memory, CL_TRUE, start, start, region,
+                                                 stride_bytes, 0, row_bytes, 0, data, 0, NULL, NULL),
+                         "copying from the device (clEnqueueReadBufferRect)", err);
+}
+
+plethron_status device_buffer_map(device_buffer *buffer, size_t bytes, void **out, plethron_error *err) {
+    plethron_status status;
+    plethron_device *device = buffer->device;
+    cl_int code;
+    if (buffer->on_host) {
+        *out = buffer->on_host;
+        return PLETHRON_OK;
+    }
+    void *mapped = clEnqueueMapBuffer(device->queue, buffer->memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes,
+                                      0, NULL, NULL, &code);
+    TRY(device_status(code, "mapping a buffer (clEnqueueMapBuffer)", err));
+    device->counters.uploads++;
+    device->counters.upload_bytes += bytes;
+    *out = mapped;
+out:
+    return status;
+}
+
+plethron_status device_buffer_unmap(device_buffer *buffer, void *mapped, plethron_error *err) {
+    if (buffer->on_host) return PLETHRON_OK;
+    return device_status(clEnqueueUnmapMemObject(buffer->device->queue, buffer->memory, mapped, 0, NULL, NULL),
+                         "unmapping a buffer (clEnqueueUnmapMemObject)", err);
+}
+
 plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err) {
     const cl_uint zero = 0;
     if (buffer->on_host) {

@@ -32,7 +32,16 @@ plethron_status device_buffer_upload(device_buffer *buffer, size_t offset_bytes,
                                      plethron_error *err);
 plethron_status device_buffer_download(device_buffer *buffer, size_t offset_bytes, size_t bytes, void *data,
                                        plethron_error *err);
+/* The first row_bytes of each of n_rows rows that lie stride_bytes apart, from the buffer's begin on; packed in `data`.
+ */
+plethron_status device_buffer_download_rows(device_buffer *buffer, size_t n_rows, size_t row_bytes, size_t stride_bytes,
+                                            void *data, plethron_error *err);
 plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err);
+
+/* The first `bytes` of a buffer as plain memory, all of which is to be written before it is unmapped: nothing is copied
+ * where the device has the host's memory. */
+plethron_status device_buffer_map(device_buffer *buffer, size_t bytes, void **out, plethron_error *err);
+plethron_status device_buffer_unmap(device_buffer *buffer, void *mapped, plethron_error *err);
 
 /* Hands queued work to the device; finish also waits for its end. */
 plethron_status device_flush(plethron_device *device, plethron_error *err);

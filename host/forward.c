@@ -41,12 +41,19 @@ void forward_close(forward_stage *stage) {
     free(stage);
 }
 
+size_t forward_out_stride(const forward_stage *stage, size_t n_units) {
+    const tile_sizes *tiling = &stage->tiling;
+    const size_t item_units = (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units;
+    const size_t least = device_is_host(stage->device) && n_units > 1 ? HOST_LANES : item_units;
+    return (n_units + least - 1) / least * least;
+}
+
 size_t forward_out_rows(size_t n_rows) {
     return (n_rows + DATASET_ROW_PADDING - 1) / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
 }
 
 /* Tile by tile of rows, HOST_LANES units at a time. */
-static void run_on_host(const forward_task *task) {
+static void run_units_on_host(const forward_task *task) {
     const host_loops *loops = host_loops_best();
     const float *tiles = device_buffer_on_host(task->X), *weights = device_buffer_on_host(task->weights);
     float *out = device_buffer_on_host(task->out);
@@ -69,6 +76,25 @@ static void run_on_host(const forward_task *task) {
             for (size_t i = 0; i < count; i++)
                 memcpy(out + (row + i) * task->out_stride + unit, results + i * HOST_LANES, HOST_LANES * sizeof *out);
         }
+    }
+}
+
+static void run_on_host(const forward_task *task) {
+    if (task->n_units > 1) {
+        run_units_on_host(task);
+        return;
+    }
+    const host_loops *loops = host_loops_best();
+    const float *tiles = device_buffer_on_host(task->X), *weights = device_buffer_on_host(task->weights);
+    float *out = device_buffer_on_host(task->out);
+    const size_t n_tiles = (task->n_rows + DATASET_TILE - 1) / DATASET_TILE;
+#pragma omp parallel for
+    for (size_t tile = 0; tile < n_tiles; tile++) {
+        const size_t row = tile * DATASET_TILE, left = task->n_rows - row;
+        float p[DATASET_TILE];
+        loops->forward_one(tiles + (task->first_row + row) * task->n_features, weights + task->first_unit,
+                           task->n_features, task->weights_stride, task->activate, p);
+        for (size_t i = 0; i < DATASET_TILE && i < left; i++) out[(row + i) * task->out_stride] = p[i];
     }
 }
 

@@ -23,14 +23,16 @@ typedef struct forward_task {
     size_t n_rows;
     size_t first_unit; /* a multiple of UNIT_PADDING */
     size_t n_units;
-    size_t out_stride; /* a multiple of UNIT_PADDING */
+    size_t out_stride; /* forward_out_stride, or a multiple of UNIT_PADDING */
     bool activate;
 } forward_task;
 
 /* Queues the work. */
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err);
 
-/* Rows that `out` needs for n_rows. */
+/* The least stride that `out` can have for n_units, whole vectors or groups of them; and the rows that it needs for
+ * n_rows. */
+size_t forward_out_stride(const forward_stage *stage, size_t n_units);
 size_t forward_out_rows(size_t n_rows);
 
 #endif

@@ -65,6 +65,13 @@ static void forward(const host_block *block, int activate, float *P) {
         for (size_t e = 0; e < n; e++) P[e] = sigmoid(P[e]);
 }
 
+static void forward_one(const float *tile, const float *w, size_t n_features, size_t stride, int activate, float *P) {
+    for (int lane = 0; lane < TILE; lane++) P[lane] = w[n_features * stride];
+    for (size_t k = 0; k < n_features; k++)
+        for (int lane = 0; lane < TILE; lane++) P[lane] = fma(tile[k * TILE + (size_t)lane], w[k * stride], P[lane]);
+    for (int lane = 0; activate && lane < TILE; lane++) P[lane] = sigmoid(P[lane]);
+}
+
 /* ---- Gradient ---------------------------------------------------------------------------------------------------- */
 
 /* P becomes R; the bias's sum starts at 0 and adds the rows ascending. */
@@ -133,6 +140,7 @@ static void add(float *total, const float *part, size_t n) {
 
 const host_loops HOST_LOOPS = {
     .forward = forward,
+    .forward_one = forward_one,
     .gradient = gradient,
     .predict = predict,
     .add = add,

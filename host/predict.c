@@ -18,12 +18,12 @@ struct plethron_predictor {
     size_t n_features;
     size_t n_units;
     size_t unit_stride;
+    size_t result_stride;
     size_t max_rows; /* of a block */
     forward_stage *forward;
-    device_buffer *weights, *rows, *results;
-    float *tiles;     /* of a block: [.., n_features, DATASET_TILE]; the buffer itself on the host, else in `staging` */
-    float *padded;    /* [max_rows, unit_stride], likewise; NULL where predictions come straight to the caller */
-    void *staging[2]; /* NULL on the host */
+    device_buffer *weights;
+    device_buffer *rows;    /* of a block, in tiles: [.., n_features, DATASET_TILE] */
+    device_buffer *results; /* [max_rows, result_stride] */
 };
 
 static size_t block_bytes(const plethron_device *device) {
@@ -35,7 +35,7 @@ static size_t block_bytes(const plethron_device *device) {
 /* Rows and predictions are there twice, once on the device; memory_bytes bounds all of them, 0: nothing does. */
 static size_t rows_a_block(const plethron_predictor *self, size_t n_samples, size_t memory_bytes) {
     enum { N_COPIES = 4 };
-    const size_t widest = self->n_features > self->unit_stride ? self->n_features : self->unit_stride;
+    const size_t widest = self->n_features > self->result_stride ? self->n_features : self->result_stride;
     const size_t allowed = memory_bytes ? memory_bytes / N_COPIES : SIZE_MAX, wanted = block_bytes(self->device);
     size_t rows =
         (wanted < allowed ? wanted : allowed) / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
@@ -49,8 +49,6 @@ void plethron_predictor_close(plethron_predictor *self) {
     device_buffer_close(self->rows);
     device_buffer_close(self->weights);
     forward_close(self->forward);
-    free(self->staging[0]);
-    free(self->staging[1]);
     free(self);
 }
 
@@ -70,30 +68,14 @@ out:
     return status;
 }
 
-/* Where the machine's cores write rows and read predictions. */
-static plethron_status make_staging(plethron_predictor *self, size_t tiles_floats, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    self->tiles = device_buffer_on_host(self->rows);
-    self->padded = device_buffer_on_host(self->results);
-    if (self->tiles) return PLETHRON_OK;
-    TRY(memory_allocate(tiles_floats, sizeof(float), "the rows to predict", &self->staging[0], err));
-    self->tiles = self->staging[0];
-    if (self->n_units == self->unit_stride) return PLETHRON_OK;
-    TRY(memory_allocate(self->max_rows * self->unit_stride, sizeof(float), "the predictions", &self->staging[1], err));
-    self->padded = self->staging[1];
-out:
-    return status;
-}
-
 static plethron_status make_buffers(plethron_predictor *self, plethron_error *err) {
     plethron_status status;
-    const size_t result_floats = forward_out_rows(self->max_rows) * self->unit_stride;
+    const size_t result_floats = forward_out_rows(self->max_rows) * self->result_stride;
     size_t tiles_floats = 0;
     dataset_tiles_size(self->max_rows, self->n_features, &tiles_floats);
     TRY(device_buffer_create(self->device, tiles_floats * sizeof(float), "the rows to predict", &self->rows, err));
     TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
     TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
-    TRY(make_staging(self, tiles_floats, err));
 out:
     return status;
 }
@@ -111,9 +93,10 @@ static plethron_status predictor_open(plethron_device *device, const plethron_ba
     self->n_features = bank->n_features;
     self->n_units = bank->n_units;
     self->unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
-    self->max_rows = rows_a_block(self, n_samples, memory_bytes);
     const tile_sizes tiling = tiling_choose(device, self->n_units);
     TRY(forward_open(device, &tiling, &self->forward, err));
+    self->result_stride = forward_out_stride(self->forward, self->n_units);
+    self->max_rows = rows_a_block(self, n_samples, memory_bytes);
     TRY(upload_weights(self, bank, err));
     TRY(make_buffers(self, err));
     *out = self;
@@ -136,32 +119,36 @@ plethron_status plethron_predictor_open(plethron_device *device, const plethron_
     return predictor_open(device, bank, SIZE_MAX, known.memory_bytes, out, err);
 }
 
+static plethron_status send_rows(const plethron_predictor *self, const float *X, size_t n_rows, plethron_error *err) {
+    plethron_status status;
+    void *tiles = NULL;
+    const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
+    TRY(device_buffer_map(self->rows, n_tiles * DATASET_TILE * self->n_features * sizeof(float), &tiles, err));
+    dataset_pack_tiles(X, n_rows, self->n_features, tiles);
+    TRY(device_buffer_unmap(self->rows, tiles, err));
+out:
+    return status;
+}
+
 static plethron_status predict_block(const plethron_predictor *self, const float *X, size_t n_rows, float *P,
                                      plethron_error *err) {
     plethron_status status;
-    const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
     const forward_task task = {
         .X = self->rows,
         .weights = self->weights,
         .out = self->results,
-        .n_tiles = n_tiles,
+        .n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE,
         .n_features = self->n_features,
         .weights_stride = self->unit_stride,
         .n_rows = n_rows,
         .n_units = self->n_units,
-        .out_stride = self->unit_stride,
+        .out_stride = self->result_stride,
         .activate = true,
     };
-    const size_t tiles_bytes = n_tiles * DATASET_TILE * self->n_features * sizeof(float);
-    const bool is_staged = self->staging[0] != NULL;
-    dataset_pack_tiles(X, n_rows, self->n_features, self->tiles);
-    if (is_staged) TRY(device_buffer_upload(self->rows, 0, tiles_bytes, self->tiles, err));
+    TRY(send_rows(self, X, n_rows, err));
     TRY(forward_run(self->forward, &task, err));
-    if (is_staged)
-        TRY(device_buffer_download(self->results, 0, n_rows * self->unit_stride * sizeof(float),
-                                   self->padded ? self->padded : P, err));
-    for (size_t i = 0; self->padded && i < n_rows; i++)
-        memcpy(P + i * self->n_units, self->padded + i * self->unit_stride, self->n_units * sizeof *P);
+    TRY(device_buffer_download_rows(self->results, n_rows, self->n_units * sizeof *P, self->result_stride * sizeof *P,
+                                    P, err));
 out:
     return status;
 }

@@ -105,6 +105,11 @@ COMMAND(clEnqueueNDRangeKernel, (cl_command_queue queue, cl_kernel kernel, cl_ui
 COMMAND(clEnqueueReadBuffer, (cl_command_queue queue, cl_mem buffer, cl_bool wait, size_t offset, size_t size,
                               void *to, cl_uint n, const cl_event *events, cl_event *event),
         (queue, buffer, wait, offset, size, to, n, events, event))
+COMMAND(clEnqueueReadBufferRect,
+        (cl_command_queue queue, cl_mem buffer, cl_bool wait, const size_t *from, const size_t *to_start,
+         const size_t *region, size_t row, size_t slice, size_t to_row, size_t to_slice, void *to, cl_uint n,
+         const cl_event *events, cl_event *event),
+        (queue, buffer, wait, from, to_start, region, row, slice, to_row, to_slice, to, n, events, event))
 COMMAND(clEnqueueWriteBuffer, (cl_command_queue queue, cl_mem buffer, cl_bool wait, size_t offset, size_t size,
                                const void *from, cl_uint n, const cl_event *events, cl_event *event),
         (queue, buffer, wait, offset, size, from, n, events, event))
@@ -135,12 +140,27 @@ CREATE(cl_program, clCreateProgramWithBinary, programs,
        (context, n, devices, lengths, binaries, loaded, code))
 CREATE(cl_kernel, clCreateKernel, kernels, (cl_program program, const char *name, cl_int *code), (program, name, code))
 
+CREATE(void *, clEnqueueMapBuffer, mappings,
+       (cl_command_queue queue, cl_mem buffer, cl_bool wait, cl_map_flags flags, size_t offset, size_t size, cl_uint n,
+        const cl_event *events, cl_event *event, cl_int *code),
+       (queue, buffer, wait, flags, offset, size, n, events, event, code))
+
 RELEASE(cl_context, clReleaseContext, contexts)
 RELEASE(cl_command_queue, clReleaseCommandQueue, queues)
 RELEASE(cl_mem, clReleaseMemObject, buffers)
 RELEASE(cl_program, clReleaseProgram, programs)
 RELEASE(cl_kernel, clReleaseKernel, kernels)
 /* clang-format on */
+
+cl_int __real_clEnqueueUnmapMemObject(cl_command_queue, cl_mem, void *, cl_uint, const cl_event *, cl_event *);
+cl_int __wrap_clEnqueueUnmapMemObject(cl_command_queue, cl_mem, void *, cl_uint, const cl_event *, cl_event *);
+cl_int __wrap_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem buffer, void *mapped, cl_uint n,
+                                      const cl_event *events, cl_event *event) {
+    const bool failing = fails(FAULTS_clEnqueueUnmapMemObject);
+    const cl_int code = __real_clEnqueueUnmapMemObject(queue, buffer, mapped, n, events, event);
+    faults_live.mappings -= code == CL_SUCCESS;
+    return failing ? CL_OUT_OF_RESOURCES : code;
+}
 
 /* ---- Memory and files -------------------------------------------------------------------------------------------- */
 

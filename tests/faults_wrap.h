@@ -21,8 +21,11 @@
     F(clCreateProgramWithSource) \
     F(clCreateSubBuffer)         \
     F(clEnqueueFillBuffer)       \
+    F(clEnqueueMapBuffer)        \
     F(clEnqueueNDRangeKernel)    \
     F(clEnqueueReadBuffer)       \
+    F(clEnqueueReadBufferRect)   \
+    F(clEnqueueUnmapMemObject)   \
     F(clEnqueueWriteBuffer)      \
     F(clFinish)                  \
     F(clFlush)                   \
@@ -59,7 +62,7 @@ extern unsigned long faults_calls[FAULTS_N_WRAPPED];
 
 /* What was created and not yet released. */
 typedef struct faults_objects {
-    long memory, locales, files, contexts, queues, buffers, programs, kernels;
+    long memory, locales, files, contexts, queues, buffers, mappings, programs, kernels;
 } faults_objects;
 
 /* volatile: a compiler knows malloc and free, and would think that they change no variable. */

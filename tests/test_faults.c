@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { N = 5, N_FEATURES = 3, N_UNITS = 2, N_TARGETS = 2 };
+enum { N = 5, N_FEATURES = 3, N_UNITS = 3, N_TARGETS = 2 }; /* a number of units that fills no vector */
 static const float X[N * N_FEATURES] = {0, 1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1};
 static const float Y[N * N_TARGETS] = {1, 2, 0, 1, 0, 0, 1, 0, 1, 1};
 
@@ -51,7 +51,7 @@ static plethron_status create_dataset(scene *s, plethron_error *err) {
 }
 
 static plethron_status create_bank_of(int64_t epochs, scene *s, plethron_error *err) {
-    static const int64_t target[N_UNITS] = {0, 1}, class[N_UNITS] = {PLETHRON_NO_CLASS, 2};
+    static const int64_t target[N_UNITS] = {0, 1, 1}, class[N_UNITS] = {PLETHRON_NO_CLASS, 2, 0};
     const plethron_bank_options options = {
         .struct_size = sizeof options,
         .epochs = {&epochs, 1},
@@ -261,6 +261,7 @@ static void expect_same_objects(const faults_objects *before) {
     assert_int_equal(faults_live.contexts, before->contexts);
     assert_int_equal(faults_live.queues, before->queues);
     assert_int_equal(faults_live.buffers, before->buffers);
+    assert_int_equal(faults_live.mappings, before->mappings);
     assert_int_equal(faults_live.programs, before->programs);
     assert_int_equal(faults_live.kernels, before->kernels);
 }

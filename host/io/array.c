@@ -161,8 +161,16 @@ static void convert_block(const array_block *block) {
         convert(array, item_at(array, block->data, block->first, c), block->n, out + c, n_columns);
 }
 
+/* Without a branch, so that it is vector code. */
+static bool are_finite(const float *values, size_t n) {
+    int found = 0;
+    for (size_t i = 0; i < n; i++) found |= !(fabsf(values[i]) < INFINITY);
+    return !found;
+}
+
 static void examine_floats(const array_block *block) {
     const size_t n_columns = block->array->n_columns;
+    if (are_finite(block->values + block->first * n_columns, block->n * n_columns)) return;
     for (size_t i = block->first; i < block->first + block->n; i++) {
         const float *row = block->values + i * n_columns;
         for (size_t c = 0; c < n_columns; c++) block->found[c] |= !(fabsf(row[c]) < INFINITY) ? CELL_NOT_FINITE : 0;
