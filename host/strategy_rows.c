@@ -188,12 +188,12 @@ static plethron_status open_kernels(rows_run *run, plethron_error *err) {
     plethron_status status;
     const rows_shape *shape = &run->shape;
     const bool in_groups = shape->group_items > 1;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl",
-                                   "row_lanes.cl",  "rows.cl", in_groups ? "rows_group.cl" : "rows_vector.cl"};
+    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "rows.cl",
+                                   in_groups ? "rows_group.cl" : "rows_vector.cl"};
     char options[256];
-    int used = snprintf(options, sizeof options,
-                        "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DUNIT_VECTOR=%d -DPASS_UNITS=%zu", DATASET_TILE,
-                        DATASET_BLOCK_ROWS, run->live->problem->uses, in_groups ? 1 : DATASET_TILE, shape->pass_units);
+    int used = snprintf(
+        options, sizeof options, "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DUNIT_VECTOR=%d -DPASS_UNITS=%zu",
+        DATASET_TILE, DATASET_BLOCK_ROWS, run->live->problem->uses, in_groups ? 1 : DATASET_TILE, shape->pass_units);
     if (in_groups)
         snprintf(options + used, sizeof options - (size_t)used, " -DGROUP_ITEMS=%u", shape->group_items);
     else

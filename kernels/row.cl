@@ -74,50 +74,66 @@ static inline vfloat row_target(vfloat value, vfloat positive_class) {
     return positive_class < (vfloat)(0.0f) ? value : is_class;
 }
 
-/* What belongs to the rows i ... of the lanes: of M_g [.., y_stride] the row given by `field` of the units, or one for
- * all; a byte a row; the bootstrap's counts. With ONE_UNIT the lanes' rows are neighbours; else it is one row. */
+/* Where the row in this place of X_g stands in everything else. */
+static inline size_t row_at(const row_sources *from, int place) {
+    return from->uses & USE_SHUFFLE ? (size_t)from->row_g[place] : (size_t)place;
+}
+
+/* What belongs to the row in a place: of M_g [.., y_stride] the row given by `field` of the units, or one for all; a
+ * byte a row; the bootstrap's counts. With ONE_UNIT the lanes are UNIT_VECTOR places from this one on; else they share
+ * it. */
 #if ONE_UNIT
-static inline vfloat row_values_of(const row_sources *from, __global const float *M_g, int row, size_t i) {
-    return LOAD(__global, M_g + (size_t)row * from->y_stride + i);
+static inline vfloat row_values_of(const row_sources *from, __global const float *M_g, int row, int place) {
+    __global const float *values_g = M_g + (size_t)row * from->y_stride;
+    if (!(from->uses & USE_SHUFFLE)) return LOAD(__global, values_g + place);
+    vfloat value = (vfloat)(0.0f);
+    float *lane = (float *)&value;
+    EACH(c, UNIT_VECTOR) lane[c] = values_g[row_at(from, place + c)];
+    return value;
 }
 
-static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, size_t i) {
+static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, int place) {
     const int row = ((__global const int *)from->U_g)[(size_t)field * from->u_stride + unit];
-    return row < 0 ? (vfloat)(1.0f) : row_values_of(from, M_g, row, i);
+    return row < 0 ? (vfloat)(1.0f) : row_values_of(from, M_g, row, place);
 }
 
-static inline vfloat row_folds(const row_sources *from, size_t i) {
-    return LOAD_BYTES(from->F_g + i);
+/* Bytes that lie `stride` apart. */
+static inline vfloat row_bytes(const row_sources *from, __global const uchar *bytes_g, size_t stride, int place) {
+    vfloat value = (vfloat)(0.0f);
+    float *lane = (float *)&value;
+    EACH(c, UNIT_VECTOR) lane[c] = (float)bytes_g[row_at(from, place + c) * stride];
+    return value;
 }
 
-static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
-    vfloat count = (vfloat)(0.0f);
-    float *lane = (float *)&count;
-#pragma unroll
-    for (int c = 0; c < UNIT_VECTOR; c++) lane[c] = (float)from->C_g[(i + c) * (size_t)from->u_stride + unit];
-    return count;
+static inline vfloat row_folds(const row_sources *from, int place) {
+    return from->uses & USE_SHUFFLE ? row_bytes(from, from->F_g, 1, place) : LOAD_BYTES(from->F_g + place);
+}
+
+static inline vfloat row_counts(const row_sources *from, int unit, int place) {
+    return row_bytes(from, from->C_g + unit, (size_t)from->u_stride, place);
 }
 #else
-static inline vfloat row_values_of(const row_sources *from, __global const float *M_g, int row, size_t i) {
-    return (vfloat)(M_g[(size_t)row * from->y_stride + i]);
+static inline vfloat row_values_of(const row_sources *from, __global const float *M_g, int row, int place) {
+    return (vfloat)(M_g[(size_t)row * from->y_stride + row_at(from, place)]);
 }
 
-static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, size_t i) {
+static inline vfloat row_values(const row_sources *from, __global const float *M_g, int field, int unit, int place) {
     vfloat value = (vfloat)(1.0f);
     float *lane = (float *)&value;
     __global const int *column_g = (__global const int *)from->U_g + (size_t)field * from->u_stride + unit;
+    const size_t i = row_at(from, place);
 #pragma unroll
     for (int c = 0; c < UNIT_VECTOR; c++)
         if (column_g[c] >= 0) lane[c] = M_g[(size_t)column_g[c] * from->y_stride + i];
     return value;
 }
 
-static inline vfloat row_folds(const row_sources *from, size_t i) {
-    return (vfloat)((float)from->F_g[i]);
+static inline vfloat row_folds(const row_sources *from, int place) {
+    return (vfloat)((float)from->F_g[row_at(from, place)]);
 }
 
-static inline vfloat row_counts(const row_sources *from, int unit, size_t i) {
-    return LOAD_BYTES(from->C_g + i * (size_t)from->u_stride + unit);
+static inline vfloat row_counts(const row_sources *from, int unit, int place) {
+    return LOAD_BYTES(from->C_g + row_at(from, place) * (size_t)from->u_stride + unit);
 }
 #endif
 
@@ -140,13 +156,12 @@ static inline void row_of(const row_sources *from, const row_units *units, vfloa
 
 /* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
 static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
-    const size_t i = from->uses & USE_SHUFFLE ? (size_t)from->row_g[place] : (size_t)place;
-    const vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, i)
-                                                       : row_values_of(from, from->Y_g, units->target, i);
+    const vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, place)
+                                                       : row_values_of(from, from->Y_g, units->target, place);
     vfloat weight = (vfloat)(1.0f), fold = (vfloat)(0.0f), count = (vfloat)(1.0f);
-    if (from->uses & USE_ROW_WEIGHTS) weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, i);
-    if (from->uses & USE_FOLDS) fold = row_folds(from, i);
-    if (from->uses & USE_BOOTSTRAP) count = row_counts(from, units->unit, i);
+    if (from->uses & USE_ROW_WEIGHTS) weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, place);
+    if (from->uses & USE_FOLDS) fold = row_folds(from, place);
+    if (from->uses & USE_BOOTSTRAP) count = row_counts(from, units->unit, place);
     row_view row;
     row_of(from, units, value, weight, fold, count, &row);
     return row;

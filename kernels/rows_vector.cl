@@ -72,7 +72,7 @@ static inline vfloat tile_delta(const row_sources *from, const row_units *unit, 
                                 vfloat z) {
     const vint row = (vint)(tile * TILE) + (vint)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     if (tile >= block->n_tiles) return (vfloat)(0.0f);
-    const vfloat delta = row_lanes_delta(from, unit, block->place + tile * TILE, z);
+    const vfloat delta = rows_delta(from, unit, block->place + tile * TILE, z);
     return row < (vint)(block->n_rows) ? delta : (vfloat)(0.0f);
 }
 
@@ -108,7 +108,7 @@ static inline void sum_block(const row_sources *from, const rows_block *block, _
         vfloat z[FORWARD_TILES][PASS_UNITS], r[FORWARD_TILES][PASS_UNITS];
         multiply_tiles(block, w_g, tile, n_features, z);
         EACH(u, PASS_UNITS) {
-            const row_units unit = row_unit_load(from, first_unit + u);
+            const row_units unit = row_units_load(from, first_unit + u);
             EACH(t, FORWARD_TILES) {
                 r[t][u] = tile_delta(from, &unit, block, tile + t, z[t][u]);
                 bias[u] += r[t][u];
@@ -153,7 +153,7 @@ static inline void sum_block(const row_sources *from, const rows_block *block, _
         vfloat z[FORWARD_TILES][PASS_UNITS];
         multiply_tiles(block, w_g, tile, n_features, z);
         for (int u = 0; u < PASS_UNITS; u++) {
-            const row_units unit = row_unit_load(from, first_unit + u);
+            const row_units unit = row_units_load(from, first_unit + u);
             for (int t = 0; t < FORWARD_TILES; t++) {
                 r[tile + t][u] = tile_delta(from, &unit, block, tile + t, z[t][u]);
                 bias[u] += r[tile + t][u];
