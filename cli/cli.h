@@ -15,6 +15,7 @@ int inspect_main(int argc, char **argv);
 int sweep_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int export_main(int argc, char **argv);
+int plot_main(int argc, char **argv);
 
 /* ---- Errors and messages (print.c) ------------------------------------------------------------------------------ */
 

@@ -12,7 +12,7 @@ static const struct {
     int (*main)(int argc, char **argv);
 } verbs[] = {
     {"devices", devices_main}, {"train", train_main},   {"sweep", sweep_main}, {"predict", predict_main},
-    {"inspect", inspect_main}, {"export", export_main}, {"bench", bench_main},
+    {"inspect", inspect_main}, {"export", export_main}, {"plot", plot_main},   {"bench", bench_main},
 };
 
 static const char help[] =
@@ -26,6 +26,7 @@ static const char help[] =
     "  predict   apply a model to a table\n"
     "  inspect   show what is in a model\n"
     "  export    write a model as ONNX, C or JSON\n"
+    "  plot      draw a training, a sweep, intervals, or a model on a table\n"
     "  bench     measure the devices, beside what else the CPU can do\n"
     "\n"
     "  --help      this text; 'plethron VERB --help' tells about a verb\n"
@@ -50,7 +51,7 @@ static void standard_streams_occupy(void) {
 int main(int argc, char **argv) {
     standard_streams_occupy();
     if (argc < 2)
-        return usage_error(NULL, "a verb is missing: devices, train, sweep, predict, inspect, export or bench");
+        return usage_error(NULL, "a verb is missing: devices, train, sweep, predict, inspect, export, plot or bench");
     const char *verb = argv[1];
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(verb, verbs[i].name) == 0) return verbs[i].main(argc - 1, argv + 1);
@@ -59,5 +60,6 @@ int main(int argc, char **argv) {
         printf("plethron %s\n", plethron_version());
         return stdout_finish() ? CLI_DONE : CLI_FAILED;
     }
-    return usage_error(NULL, "'%s' is none of the verbs devices, train, sweep, predict, inspect, export, bench", verb);
+    return usage_error(NULL, "'%s' is none of the verbs devices, train, sweep, predict, inspect, export, plot, bench",
+                       verb);
 }
