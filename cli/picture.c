@@ -11,11 +11,11 @@
 
 extern char **environ;
 
-static const double letter_width = 7.0; /* of the font below, on average */
-static const double title_height = 30.0;
+static const double letter_width = 7.6; /* of the font below, on average */
+static const double title_height = 40.0;
 static const double edge = 14.0;
 
-enum { FONT_SIZE = 13, TITLE_SIZE = 15 };
+enum { FONT_SIZE = 13, TITLE_SIZE = 15 }; /* pixels */
 
 /* ---- Colours ----------------------------------------------------------------------------------------------------- */
 
@@ -136,11 +136,16 @@ void picture_say(picture *self, const char *format, ...) {
     va_end(arguments);
 }
 
+/* Of pixels: SVG takes them as they are; pngcairo takes points, of which it makes 4/3 pixels. */
+static double font_size(const picture *self, int pixels) {
+    return self->is_png ? 0.75 * pixels : pixels;
+}
+
 static void write_terminal(picture *self) {
     const char *page = picture_color(self, INK_PAGE);
     if (self->is_png)
-        picture_say(self, "set terminal pngcairo noenhanced size %d,%d font 'sans,%d' background '%s'\n", self->width,
-                    self->height, FONT_SIZE, page);
+        picture_say(self, "set terminal pngcairo noenhanced size %d,%d font 'sans,%g' background '%s'\n", self->width,
+                    self->height, font_size(self, FONT_SIZE), page);
     else
         picture_say(self, "set terminal svg noenhanced size %d,%d font 'sans-serif,%d'%s%s%s\n", self->width,
                     self->height, FONT_SIZE, self->is_inline ? "" : " background '", self->is_inline ? "" : page,
@@ -153,7 +158,8 @@ static void write_axes(picture *self) {
                 "set border 3 linecolor rgb '%s'\n"
                 "set grid linetype 1 linewidth 1 linecolor rgb '%s'\n"
                 "set tics nomirror scale 0.4 textcolor rgb '%s'\n"
-                "set key textcolor rgb '%s' Left reverse samplen 1.5\n",
+                "set key textcolor rgb '%s' Left reverse samplen 1.5\n"
+                "set format '%%g'\n",
                 soft, picture_color(self, INK_RULE), soft, text);
 }
 
@@ -167,8 +173,9 @@ plethron_status picture_begin(picture *self, plethron_error *err) {
     if (*self->title) {
         picture_say(self, "set label 99 ");
         picture_text(self, self->title, sizeof self->title);
-        picture_say(self, " at screen %.4f,%.4f left font ',%d' textcolor rgb '%s'\n", edge / self->width,
-                    1.0 - 0.6 * title_height / self->height, TITLE_SIZE, picture_color(self, INK_TEXT));
+        picture_say(self, " at screen %.4f,%.4f left font ',%g' textcolor rgb '%s'\n", edge / self->width,
+                    1.0 - 0.4 * title_height / self->height, font_size(self, TITLE_SIZE),
+                    picture_color(self, INK_TEXT));
     }
     return PLETHRON_OK;
 }
@@ -183,10 +190,19 @@ double picture_head(const picture *self) {
 }
 
 void picture_box(picture *self, double left, double right, double top, double bottom) {
+    self->bottom = bottom;
     picture_say(self,
                 "set lmargin at screen %.5f\nset rmargin at screen %.5f\nset tmargin at screen %.5f\n"
                 "set bmargin at screen %.5f\n",
                 left / self->width, 1.0 - right / self->width, 1.0 - top / self->height, bottom / self->height);
+}
+
+void picture_names(picture *self, const char *x_name, const char *y_name, double y_at) {
+    const char *color = picture_color(self, INK_TEXT);
+    picture_say(self, "set label 97 '%s' at graph 0.5,screen %.5f center textcolor rgb '%s'\n", x_name,
+                (self->bottom - 40.0) / self->height, color);
+    picture_say(self, "set label 98 '%s' at screen %.5f,graph 0.5 center rotate by 90 textcolor rgb '%s'\n", y_name,
+                y_at / self->width, color);
 }
 
 bool picture_wants_log(double low, double high) {

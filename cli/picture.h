@@ -12,7 +12,8 @@ typedef enum picture_theme {
 
 enum {
     PICTURE_SERIES = 10, /* series that colours tell apart */
-    PICTURE_TITLE = 256
+    PICTURE_TITLE = 256,
+    PICTURE_FOOT = 54 /* pixels below the axes that tics and the x-axis' name need */
 };
 
 /* Colours by what they are for; the i-th series has INK_SERIES + i. */
@@ -25,6 +26,7 @@ typedef struct picture {
     int width, height;         /* pixels */
     char title[PICTURE_TITLE]; /* "": none */
     FILE *script;              /* gnuplot's commands */
+    double bottom;             /* of the axes: pixels from the picture's edge */
 } picture;
 
 /* Opens the script and writes what all pictures begin with. */
@@ -47,6 +49,10 @@ double picture_text_width(const char *text, size_t max_letters);
 
 /* Where the axes stand: pixels from the picture's edges. */
 void picture_box(picture *self, double left, double right, double top, double bottom);
+
+/* What the axes of this box are called. gnuplot's own labels vanish where it thinks that they have no room. The y-axis'
+ * name stands `y_at` pixels from the left edge. */
+void picture_names(picture *self, const char *x_name, const char *y_name, double y_at);
 
 /* Pixels above the axes that the title needs. */
 double picture_head(const picture *self);

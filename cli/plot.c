@@ -13,7 +13,7 @@ static const char help[] =
     "usage: plethron plot FILE -o PICTURE [OPTIONS]\n"
     "       plethron plot MODEL DATA -o PICTURE [OPTIONS]\n"
     "\n"
-    "  history     of 'train --history': loss and sum of errors over the epochs; of more than 8 units bands of\n"
+    "  history     of 'train --history': loss and sum of errors over the epochs; of more than 10 units bands of\n"
     "              quantiles, with the unit of the lowest loss drawn out\n"
     "  sweep       of 'sweep --table': a measure over lr and l2, a panel for each other combination\n"
     "  intervals   of 'sweep --intervals': the weights with their bootstrap intervals, without the bias\n"

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MAX_LINES = 8, N_MEASURES = 2, MAX_NAME = 24, PANEL_GAP = 18 };
+enum { N_MEASURES = 2, PANEL_GAP = 18, MAX_MARKED = 30 /* epochs with a point each */ };
 
 typedef struct history_row {
     float epoch, unit;
@@ -21,7 +21,7 @@ enum { N_QUANTILES = sizeof quantiles / sizeof *quantiles };
 typedef struct history {
     history_row *rows; /* [n_rows], by epoch and unit */
     size_t n_rows;
-    size_t n_units;
+    size_t n_units, n_epochs;
     double low[N_MEASURES], high[N_MEASURES]; /* of what is drawn */
 } history;
 
@@ -136,10 +136,11 @@ static float best_unit(const history *self) {
 
 /* ---- The picture ------------------------------------------------------------------------------------------------- */
 
-static void plot_lines(picture *out, const float *units, size_t n_units, size_t measure) {
+static void plot_lines(const history *self, picture *out, const float *units, size_t n_units, size_t measure) {
+    const char *style = self->n_epochs > MAX_MARKED ? "lines" : "linespoints pointtype 7 pointsize 0.5";
     for (size_t u = 0; u < n_units; u++)
-        picture_say(out, "%s$line%zu using 1:%zu with lines linewidth 2 linecolor rgb '%s' title 'unit %.0f'",
-                    u ? ", " : "plot ", u, measure + 2, picture_color(out, (picture_ink)(INK_SERIES + u)),
+        picture_say(out, "%s$line%zu using 1:%zu with %s linewidth 2 linecolor rgb '%s' title 'unit %.0f'",
+                    u ? ", " : "plot ", u, measure + 2, style, picture_color(out, (picture_ink)(INK_SERIES + u)),
                     (double)units[u]);
     picture_say(out, "\n");
 }
@@ -162,20 +163,18 @@ static void plot_bands(picture *out, float best, size_t measure) {
 
 /* The panel's place and axes; the loss above, the errors below. */
 static void begin_panel(const history *self, picture *out, size_t measure) {
-    const double head = picture_head(out), foot = 46.0;
+    const double head = picture_head(out), foot = PICTURE_FOOT;
     const double height = (out->height - head - foot - PANEL_GAP) / N_MEASURES;
     const double top = head + (double)measure * (height + PANEL_GAP), legend = 152.0;
-    const char *color = picture_color(out, INK_TEXT);
     const bool is_log = picture_wants_log(self->low[measure], self->high[measure]);
     const bool is_last = measure + 1 == N_MEASURES, is_empty = !isfinite(self->low[measure]);
     picture_box(out, 78.0, legend, top, out->height - top - height);
     picture_say(out, "%s logscale y\nset yrange %s\n", is_log ? "set" : "unset", is_empty ? "[0:1]" : "[*:*]");
-    picture_say(out, "set ylabel '%s' textcolor rgb '%s'\n", axis_names[measure], color);
+    picture_names(out, is_last ? "epoch" : "", axis_names[measure], 14.0);
     if (measure == 0)
         picture_say(out, "set key at screen %.4f,%.4f left top\nset format x ''\n", 1.0 - (legend - 8.0) / out->width,
                     1.0 - top / out->height);
-    if (is_last)
-        picture_say(out, "unset key\nunset label 99\nset format x\nset xlabel 'epoch' textcolor rgb '%s'\n", color);
+    if (is_last) picture_say(out, "unset key\nunset label 99\nset format x '%%g'\n");
 }
 
 static plethron_status plot_chosen(const plot_arguments *a, history *self, const float *units, size_t n_units,
@@ -187,7 +186,7 @@ static plethron_status plot_chosen(const plot_arguments *a, history *self, const
     picture_say(out, "set multiplot\n");
     for (size_t m = 0; m < N_MEASURES; m++) {
         begin_panel(self, out, m);
-        plot_lines(out, units, n_units, m);
+        plot_lines(self, out, units, n_units, m);
     }
     return PLETHRON_OK;
 }
@@ -215,9 +214,10 @@ plethron_status plot_history(const plot_arguments *a, const plethron_table *tabl
     char title[64];
     TRY(history_read(a, table, &self, err));
     self.n_units = epoch_end(&self, 0);
+    for (size_t row = 0; row < self.n_rows; row = epoch_end(&self, row)) self.n_epochs++;
     size_t n_lines = a->n_units;
     for (size_t u = 0; u < n_lines; u++) units[u] = (float)a->units[u];
-    if (n_lines == 0 && self.n_units <= MAX_LINES)
+    if (n_lines == 0 && self.n_units <= PICTURE_SERIES)
         for (; n_lines < self.n_units; n_lines++) units[n_lines] = self.rows[n_lines].unit;
     snprintf(title, sizeof title, "Training of %zu unit%s", self.n_units, self.n_units == 1 ? "" : "s");
     TRY(plot_begin(a, 800, 560, title, out, err));

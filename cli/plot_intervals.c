@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NAME = 32, LINE_HEIGHT = 17, FOOT = 48 };
+enum { MAX_NAME = 32, LINE_HEIGHT = 17 };
 
 typedef struct weight_interval {
     size_t row;
@@ -143,15 +143,17 @@ static void write_intervals(const interval_list *self, picture *out, bool sure) 
 static void draw(const interval_list *self, picture *out) {
     char name[4 * NAME_SHOWN];
     const char *colors[] = {picture_color(out, INK_OTHER), picture_color(out, INK_SERIES)};
-    picture_box(out, 18.0 + widest_name(self), 24.0, picture_head(out), FOOT);
-    picture_say(out, "set yrange [%zu.7:-0.7]\nset border 1\nset ytics scale 0 (", self->n_chosen - 1);
+    picture_box(out, 18.0 + widest_name(self), 24.0, picture_head(out), PICTURE_FOOT);
+    picture_say(out, "set yrange [%zu.7:-0.7]\nset border 1\nunset grid\nset grid xtics\nset ytics scale 0 (",
+                self->n_chosen - 1);
     for (size_t i = 0; i < self->n_chosen; i++) {
         write_name(self, self->chosen[i].row, name, sizeof name);
         picture_say(out, "%s", i ? ", " : "");
         picture_tic(out, name, MAX_NAME);
         picture_say(out, " %zu", i);
     }
-    picture_say(out, ")\nset xlabel 'weight' textcolor rgb '%s'\n", picture_color(out, INK_TEXT));
+    picture_say(out, ")\n");
+    picture_names(out, "weight", "", 0.0);
     picture_say(out,
                 "set arrow from first 0, graph 0 to first 0, graph 1 nohead linewidth 1.5 linecolor rgb '%s' back\n",
                 picture_color(out, INK_SOFT));

@@ -206,11 +206,9 @@ static void draw_sigmoid(const model_data *self, picture *out) {
     high += margin;
     write_rows(self, out);
     write_curve(out, low, high);
-    picture_box(out, 64.0, 20.0, picture_head(out), 74.0);
+    picture_box(out, 64.0, 20.0, picture_head(out), PICTURE_FOOT + 22.0);
     picture_say(out, "set xrange [%.9g:%.9g]\nset yrange [-0.16:1.16]\nset ytics 0,0.25,1\n", low, high);
-    picture_say(out,
-                "set xlabel 'z = x . w + b' textcolor rgb '%s'\nset ylabel 'y,  p = sigmoid(z)' textcolor rgb '%s'\n",
-                text, text);
+    picture_names(out, "z = x . w + b", "y and p = sigmoid(z)", 14.0);
     picture_say(out, "set key horizontal center bottom at screen 0.5,%.4f\n", 8.0 / out->height);
     picture_say(
         out, "set arrow from first 0, graph 0 to first 0, graph 1 nohead dashtype '-' linecolor rgb '%s' back\n", soft);
@@ -276,13 +274,11 @@ static double write_roc(model_data *self, picture *out, size_t u) {
 }
 
 static void draw_roc(picture *out, char *const *names, const size_t *units, const double *areas, size_t n_units) {
-    const char *text = picture_color(out, INK_TEXT);
-    const double side = fmin(out->width - 84.0, out->height - picture_head(out) - 50.0);
+    const double side = fmin(out->width - 84.0, out->height - picture_head(out) - PICTURE_FOOT);
     const double right = out->width - 64.0 - side;
     picture_box(out, 64.0, right, picture_head(out), out->height - picture_head(out) - side);
     picture_say(out, "set xrange [0:1]\nset yrange [0:1]\nset key at graph 0.98,0.02 right bottom\n");
-    picture_say(out, "set xlabel 'false positives, of all negatives' textcolor rgb '%s'\n", text);
-    picture_say(out, "set ylabel 'true positives, of all positives' textcolor rgb '%s'\n", text);
+    picture_names(out, "false positives, of all negatives", "true positives, of all positives", 14.0);
     picture_say(out, "plot x with lines dashtype '-' linecolor rgb '%s' notitle", picture_color(out, INK_SOFT));
     for (size_t u = 0; u < n_units; u++) {
         char title[NAME_SHOWN + 32], name[NAME_SHOWN];

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PANELS = 24, MAX_CELLS = 1 << 16, SCALE_WIDTH = 96, FOOT = 48, HEAD = 24, MAX_NAME = 48 };
+enum { MAX_PANELS = 24, MAX_CELLS = 1 << 16, SCALE_WIDTH = 96, HEAD = 24, MAX_NAME = 48 };
 
 /* The distinct values of a column, ascending. */
 typedef struct value_list {
@@ -159,10 +159,9 @@ static void write_palette(const sweep_map *self, picture *out) {
     for (size_t i = 0; i < N_COLORS; i++)
         picture_say(out, "%s%zu '%s'", i ? ", " : "", i, colors[self->is_loss ? N_COLORS - 1 - i : i]);
     picture_say(out, ")\n");
-    if (self->high > self->low)
-        picture_say(out, "set cbrange [%.9g:%.9g]\n", self->low, self->high);
-    else
-        picture_say(out, "set cbrange [%.9g:%.9g]\n", self->low - 0.5, self->high + 0.5);
+    const double room = self->high > self->low ? 0.0 : 1.0; /* a single value is the best */
+    picture_say(out, "set cbrange [%.9g:%.9g]\n", self->low - (self->is_loss ? 0.0 : room),
+                self->high + (self->is_loss ? room : 0.0));
     if (picture_wants_log(self->low, self->high)) picture_say(out, "set logscale cb\n");
 }
 
@@ -195,6 +194,7 @@ static void write_cells(const sweep_map *self, picture *out, size_t panel) {
 /* A frame around each cell that nothing is better than. */
 static void frame_best(const sweep_map *self, picture *out, size_t panel) {
     const double best = self->is_loss ? self->low : self->high;
+    if (self->low == self->high) return;
     picture_say(out, "unset object\n");
     for (size_t l2 = 0; l2 < self->l2s.count; l2++)
         for (size_t rate = 0; rate < self->rates.count; rate++)
@@ -205,28 +205,31 @@ static void frame_best(const sweep_map *self, picture *out, size_t panel) {
                             rate, l2, "#c4122f");
 }
 
-/* A tic for each value, or for every n-th where they would touch. */
-static void write_tics(picture *out, char axis, const value_list *list, double length, double tic_length,
-                       bool has_labels) {
-    char text[NUMBER_TEXT];
-    size_t every = 1;
-    while (length / (double)list->count * (double)every < tic_length) every++;
-    picture_say(out, "set %ctics (", axis);
-    for (size_t i = 0; i < list->count; i += every)
-        picture_say(out, "%s'%s' %zu", i ? ", " : "", has_labels ? number_text(list->values[i], text) : "", i);
-    picture_say(out, ")\nset %crange [-0.5:%zu.5]\nset %clabel '%s' textcolor rgb '%s'\n", axis, list->count - 1, axis,
-                !has_labels   ? ""
-                : axis == 'x' ? "lr"
-                              : "l2",
-                picture_color(out, INK_TEXT));
+static const char *tic_text(float value, char text[NUMBER_TEXT]) {
+    snprintf(text, NUMBER_TEXT, "%.4g", (double)value);
+    return text;
 }
 
 static double widest_tic(const value_list *list) {
     char text[NUMBER_TEXT];
     double width = 0.0;
     for (size_t i = 0; i < list->count; i++)
-        width = fmax(width, picture_text_width(number_text(list->values[i], text), NUMBER_TEXT));
+        width = fmax(width, picture_text_width(tic_text(list->values[i], text), NUMBER_TEXT));
     return width;
+}
+
+/* A tic for each value, or for every n-th where they would touch. */
+static void write_tics(picture *out, char axis, const value_list *list, double length, double tic_length,
+                       bool has_labels) {
+    size_t every = 1;
+    while (length / (double)list->count * (double)every < tic_length) every++;
+    picture_say(out, "set %ctics (", axis);
+    for (size_t i = 0; i < list->count; i += every) {
+        char text[NUMBER_TEXT] = "";
+        if (has_labels) tic_text(list->values[i], text);
+        picture_say(out, "%s'%s' %zu", i ? ", " : "", text, i);
+    }
+    picture_say(out, ")\nset %crange [-0.5:%zu.5]\n", axis, list->count - 1);
 }
 
 /* "log, gd, l1 0.01": what sets the panel apart. */
@@ -248,8 +251,8 @@ static void write_scale(picture *out) {
     picture_say(out,
                 "set colorbox user origin screen %.4f,%.4f size screen %.4f,%.4f noborder\n"
                 "set cbtics textcolor rgb '%s'\n",
-                1.0 - (SCALE_WIDTH - 20.0) / out->width, FOOT / (double)out->height, 14.0 / out->width,
-                1.0 - (top + FOOT) / out->height, picture_color(out, INK_SOFT));
+                1.0 - (SCALE_WIDTH - 20.0) / out->width, PICTURE_FOOT / (double)out->height, 14.0 / out->width,
+                1.0 - (top + PICTURE_FOOT) / out->height, picture_color(out, INK_SOFT));
 }
 
 static void draw_cells(picture *out, bool has_numbers) {
@@ -270,7 +273,7 @@ static void draw_panels(const sweep_map *self, picture *out, size_t n_shown) {
     const size_t n_columns = (size_t)ceil(sqrt((double)n_shown)), n_lines = (n_shown + n_columns - 1) / n_columns;
     const double left = 34.0 + widest_tic(&self->l2s), top = picture_head(out), gap = 14.0;
     const double width = (out->width - left - SCALE_WIDTH - gap * (double)(n_columns - 1)) / (double)n_columns;
-    const double height = (out->height - top - FOOT - HEAD * (double)n_lines) / (double)n_lines;
+    const double height = (out->height - top - PICTURE_FOOT - HEAD * (double)n_lines) / (double)n_lines;
     const bool has_numbers = width / (double)self->rates.count >= 48.0 && height / (double)self->l2s.count >= 16.0;
     size_t shown = 0;
     for (size_t panel = 0; panel < self->n_panels; panel++) {
@@ -279,11 +282,13 @@ static void draw_panels(const sweep_map *self, picture *out, size_t n_shown) {
         const double x = left + (double)column * (width + gap), y = top + HEAD + (double)line * (height + HEAD);
         picture_box(out, x, out->width - x - width, y, out->height - y - height);
         picture_say(out, "unset colorbox\n");
-        if (++shown == n_shown) write_scale(out);
+        if (++shown == n_shown && self->high > self->low) write_scale(out);
+        const bool is_lowest = shown + n_columns > n_shown;
+        picture_names(out, is_lowest ? "lr" : "", column ? "" : "l2", 14.0);
         write_cells(self, out, panel);
         frame_best(self, out, panel);
         write_panel_name(self, out, panel);
-        write_tics(out, 'x', &self->rates, width, widest_tic(&self->rates) + 8.0, shown + n_columns > n_shown);
+        write_tics(out, 'x', &self->rates, width, widest_tic(&self->rates) + 8.0, is_lowest);
         write_tics(out, 'y', &self->l2s, height, 16.0, column == 0);
         draw_cells(out, has_numbers);
         picture_say(out, "unset label 99\n");
