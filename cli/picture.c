@@ -2,6 +2,7 @@
 
 #include "picture.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -87,30 +88,41 @@ void picture_html(FILE *page, const char *text) {
     }
 }
 
-/* Between single quotes gnuplot takes everything as it stands; the terminal escapes for XML, but for "&#x" and ">". */
-static void write_letter(const picture *self, const char *letter, size_t n_bytes, bool is_format) {
-    if (n_bytes == 0)
-        fputc('?', self->script);
-    else if (*letter == '\'')
-        fputs("''", self->script);
-    else if (*letter == '%' && is_format)
-        fputs("%%", self->script);
-    else if (!self->is_png && strncmp(letter, "&#x", 3) == 0)
-        fputs("&#x26;", self->script);
-    else if (!self->is_png && *letter == '>')
-        fputs("&#x3e;", self->script);
+/* A byte of a string between double quotes. Signs are written as numbers, so that no quote, backslash or backquote ever
+ * stands in the script; four digits, as gnuplot reads on where there are fewer. */
+static void write_byte(const picture *self, char byte) {
+    if (isalnum((unsigned char)byte) || byte == ' ' || (byte & 0x80))
+        fputc(byte, self->script);
     else
-        fwrite(letter, 1, n_bytes, self->script);
+        fprintf(self->script, "\\%04o", (unsigned)byte);
+}
+
+static void write_bytes(const picture *self, const char *bytes, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i++) write_byte(self, bytes[i]);
+}
+
+/* The terminal escapes for XML, but for "&#x" and ">". */
+static void write_letter(const picture *self, const char *letter, size_t n_bytes, bool is_format) {
+    const char *instead = NULL;
+    if (n_bytes == 0)
+        instead = "?";
+    else if (*letter == '%' && is_format)
+        instead = "%%";
+    else if (!self->is_png && strncmp(letter, "&#x", 3) == 0)
+        instead = "&#x26;";
+    else if (!self->is_png && *letter == '>')
+        instead = "&#x3e;";
+    write_bytes(self, instead ? instead : letter, instead ? strlen(instead) : n_bytes);
 }
 
 static void write_text(const picture *self, const char *text, size_t max_letters, bool is_format) {
-    fputc('\'', self->script);
+    fputc('"', self->script);
     for (size_t letter = 0; *text && letter < max_letters; letter++) {
         const size_t n_bytes = letter_bytes(text);
         write_letter(self, text, n_bytes, is_format);
         text += n_bytes ? n_bytes : 1;
     }
-    fputs(*text ? "...'" : "'", self->script);
+    fputs(*text ? "...\"" : "\"", self->script);
 }
 
 void picture_text(picture *self, const char *text, size_t max_letters) {
@@ -252,29 +264,49 @@ static plethron_status report_failure(FILE *errors, int code, plethron_error *er
                 WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code), last);
 }
 
-/* gnuplot's SVG with the title and the style that it cannot write; inline without what stands before <svg>. */
+static bool begins(const char *line, const char *with) {
+    return strncmp(line, with, strlen(with)) == 0;
+}
+
+/* What gnuplot writes before the drawing, up to its first group: its own title gives way to the picture's, and a style
+ * follows where the screen decides. Inline pictures begin with <svg>. */
+static void copy_head(const picture *self, const char *line, FILE *to) {
+    if (begins(line, "<title>")) {
+        fputs("<title>", to);
+        picture_html(to, self->title);
+        fputs("</title>\n", to);
+        return;
+    }
+    if (begins(line, "<g ") && self->theme == PICTURE_AUTO && !self->is_inline) {
+        fputs("<style>\n", to);
+        picture_style(to);
+        fputs("</style>\n", to);
+    }
+    fputs(line, to);
+}
+
+/* The groups of a drawing have titles of gnuplot's, which browsers would show, and names, which inline pictures would
+ * share. */
+static void copy_group(const picture *self, char *line, FILE *to) {
+    char *title = strstr(line, "<title>");
+    if (title) *title = '\0';
+    fprintf(to, "%s\n", self->is_inline ? "<g>" : line);
+}
+
 static void copy_svg(const picture *self, FILE *drawn, FILE *to) {
     char *line = NULL;
     size_t room = 0;
-    bool is_head = true, is_before = self->is_inline;
-    for (ssize_t n; (n = getline(&line, &room, drawn)) >= 0;) {
-        is_before = is_before && strncmp(line, "<svg", 4) != 0;
+    bool is_before = self->is_inline, is_head = true;
+    while (getline(&line, &room, drawn) >= 0) {
+        is_before = is_before && !begins(line, "<svg");
         if (is_before) continue;
-        if (is_head && strncmp(line, "<title>", 7) == 0) {
-            fputs("<title>", to);
-            picture_html(to, self->title);
-            fputs("</title>\n", to);
-            continue;
-        }
-        if (is_head && strncmp(line, "<g ", 3) == 0) {
-            is_head = false;
-            if (self->theme == PICTURE_AUTO && !self->is_inline) {
-                fputs("<style>\n", to);
-                picture_style(to);
-                fputs("</style>\n", to);
-            }
-        }
-        fwrite(line, 1, (size_t)n, to);
+        if (begins(line, "\t<g id=\"gnuplot_plot_"))
+            copy_group(self, line, to);
+        else if (is_head)
+            copy_head(self, line, to);
+        else
+            fputs(line, to);
+        is_head = is_head && !begins(line, "<g ");
     }
     free(line);
 }

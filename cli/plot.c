@@ -205,7 +205,10 @@ static plethron_status plot_table(const plot_arguments *a, picture *out, plethro
     TRY(plethron_table_open(a->file, &table, err));
     TRY(table_kind(a, table, &kind, err));
     if (a->data)
-        status = fail(err, PLETHRON_ERROR_ARGUMENT, "%s: is a %s: it is drawn without DATA", a->file, kind_names[kind]);
+        status = fail(err, PLETHRON_ERROR_ARGUMENT, "%s: %s are drawn without DATA", a->file,
+                      kind == KIND_HISTORY ? "histories"
+                      : kind == KIND_SWEEP ? "sweeps"
+                                           : "intervals");
     else if (kind == KIND_HISTORY)
         status = plot_history(a, table, out, err);
     else if (kind == KIND_SWEEP)
