@@ -7,11 +7,9 @@
 
 static const char style[] =
     "<style>\n"
-    ":root { color-scheme: light dark; --page: #fcfcfa; --ink: #22252b; --soft: #6a707b; --rule: #dcdfe4;\n"
-    "  --c0: #0b66c3; --c1: #c4520a; --c2: #2e8540; --c3: #8a3fb0; --c4: #9a7500; --c5: #b0274f; --other: #a3a9b3; }\n"
+    ":root { color-scheme: light dark; --page: #fcfcfa; --ink: #22252b; --soft: #6a707b; --rule: #dcdfe4; }\n"
     "@media (prefers-color-scheme: dark) {\n"
-    "  :root { --page: #16181c; --ink: #e4e6ea; --soft: #9aa1ad; --rule: #343840; --c0: #5aa9f5; --c1: #f39a52;\n"
-    "    --c2: #6cc480; --c3: #c48be0; --c4: #d9b44a; --c5: #f07c9c; --other: #626975; } }\n"
+    "  :root { --page: #16181c; --ink: #e4e6ea; --soft: #9aa1ad; --rule: #343840; } }\n"
     "body { font: 16px/1.5 system-ui, sans-serif; background: var(--page); color: var(--ink); max-width: 60rem;\n"
     "  margin: 2rem auto; padding: 0 1.2rem; }\n"
     "h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin: 2.4rem 0 .5rem; border-bottom: 1px solid var(--rule); "
@@ -21,17 +19,7 @@ static const char style[] =
     ".wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .82rem; white-space: nowrap; }\n"
     "th, td { padding: .2rem .55rem; text-align: right; border-bottom: 1px solid var(--rule); }\n"
     "th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }\n"
-    "svg text { font: 13px system-ui, sans-serif; fill: var(--ink); } svg .tick, svg .value { fill: var(--soft); }\n"
-    "svg .grid { stroke: var(--rule); } svg .roof { stroke: var(--ink); stroke-width: 2; }\n"
-    "svg .ours { fill: var(--c0); } svg .other { fill: var(--other); } svg .point { fill: var(--c0); }\n"
-    "svg .series { fill: none; stroke-width: 2; } svg .dot { stroke: none; }\n"
-    "svg .series.c0 { stroke: var(--c0); } svg .dot.c0 { fill: var(--c0); }\n"
-    "svg .series.c1 { stroke: var(--c1); } svg .dot.c1 { fill: var(--c1); }\n"
-    "svg .series.c2 { stroke: var(--c2); } svg .dot.c2 { fill: var(--c2); }\n"
-    "svg .series.c3 { stroke: var(--c3); } svg .dot.c3 { fill: var(--c3); }\n"
-    "svg .series.c4 { stroke: var(--c4); } svg .dot.c4 { fill: var(--c4); }\n"
-    "svg .series.c5 { stroke: var(--c5); } svg .dot.c5 { fill: var(--c5); }\n"
-    "</style>\n";
+    "svg text { font-family: system-ui, sans-serif; }\n";
 
 static const json_t *rows_of(const json_t *document) {
     return json_object_get(document, "rows");
@@ -69,17 +57,17 @@ static void write_verdict(FILE *page, const json_t *document, const char *name) 
     const double ratio = bench_number(ours, "gflops") / bench_number(other, "gflops");
     const double fraction = bench_number(ours, "fraction_of_ceiling");
     fputs("<li><b>", page);
-    bench_html(page, name);
+    picture_html(page, name);
     fputs("</b>: ", page);
     if (ratio >= 1.0) {
         fputs("plethron on ", page);
-        bench_html(page, bench_text(ours, "device"));
+        picture_html(page, bench_text(ours, "device"));
         fprintf(page, " is %.2f times as fast as the best of the others, ", ratio);
-        bench_html(page, bench_text(other, "device"));
+        picture_html(page, bench_text(other, "device"));
     } else {
-        bench_html(page, bench_text(other, "device"));
+        picture_html(page, bench_text(other, "device"));
         fprintf(page, " <b>wins</b>: it is %.2f times as fast as plethron on ", 1.0 / ratio);
-        bench_html(page, bench_text(ours, "device"));
+        picture_html(page, bench_text(ours, "device"));
     }
     if (isfinite(fraction))
         fprintf(page, "; plethron reaches %.2f of the %s ceiling", fraction, bench_text(ours, "bound"));
@@ -106,25 +94,28 @@ static void write_head(FILE *page, const json_t *document) {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width\">\n<title>plethron bench</title>\n",
           page);
+    fputs("<style>\n", page);
     fputs(style, page);
-    fputs("</head>\n<body>\n<h1>plethron bench</h1>\n<p>", page);
-    bench_html(page, bench_text(machine, "processor"));
+    picture_style(page);
+    fputs("</style>\n</head>\n<body>\n<h1>plethron bench</h1>\n<p>", page);
+    picture_html(page, bench_text(machine, "processor"));
     fprintf(page, ", %.0f cores, %.0f GiB. Measured ", bench_number(machine, "cores"),
             bench_number(machine, "memory_bytes") / 0x1p30);
-    bench_html(page, bench_text(document, "created"));
+    picture_html(page, bench_text(document, "created"));
     fputs(" with plethron ", page);
-    bench_html(page, bench_text(document, "plethron"));
+    picture_html(page, bench_text(document, "plethron"));
     fputs(" ", page);
-    bench_html(page, bench_text(document, "commit"));
+    picture_html(page, bench_text(document, "commit"));
     fputs(". Every result was checked against double precision before its time was taken.</p>\n", page);
 }
 
-static void write_device(FILE *page, const json_t *document, const json_t *device) {
+static plethron_status write_device(FILE *page, const json_t *document, const json_t *device, bool has_pictures,
+                                    plethron_error *err) {
     const json_t *ceilings = json_object_get(device, "ceilings");
     fputs("<h3>", page);
-    bench_html(page, bench_text(device, "selector"));
+    picture_html(page, bench_text(device, "selector"));
     fputs(": ", page);
-    bench_html(page, bench_text(device, "name"));
+    picture_html(page, bench_text(device, "name"));
     fprintf(
         page,
         "</h3>\n<p>At most %.0f GFLOP/s by fma and %.1f GB/s of reads; a launch %.3g us, %.3g us of many; upload %.1f "
@@ -132,22 +123,28 @@ static void write_device(FILE *page, const json_t *document, const json_t *devic
         bench_number(ceilings, "fma_flops_per_s") / 1e9, bench_number(ceilings, "read_bytes_per_s") / 1e9,
         1e6 * bench_number(ceilings, "launch_s"), 1e6 * bench_number(ceilings, "batched_launch_s"),
         bench_number(ceilings, "upload_bytes_per_s") / 1e9, bench_number(ceilings, "download_bytes_per_s") / 1e9);
-    bench_picture_roofline(page, document, device);
+    return has_pictures ? bench_picture_roofline(page, document, device, err) : PLETHRON_OK;
 }
 
-static void write_devices(FILE *page, const json_t *document) {
+static plethron_status write_devices(FILE *page, const json_t *document, bool has_pictures, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
     size_t i;
     json_t *device;
-    if (json_array_size(json_object_get(document, "devices")) == 0) return;
+    if (json_array_size(json_object_get(document, "devices")) == 0) return status;
     fputs("<h2>How near to the hardware's limit</h2>\n<p>The line is the roof that this run measured: memory to the "
           "left, "
           "arithmetic to the right. A point is a case; its height is what it reaches. Cases whose data fit a cache may "
           "stand above the slope.</p>\n",
           page);
-    json_array_foreach(json_object_get(document, "devices"), i, device) write_device(page, document, device);
+    json_array_foreach(json_object_get(document, "devices"), i, device) {
+        TRY(write_device(page, document, device, has_pictures, err));
+    }
+out:
+    return status;
 }
 
-static void write_bars(FILE *page, const json_t *document) {
+static plethron_status write_bars(FILE *page, const json_t *document, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
     const json_t *rows = rows_of(document);
     fputs("<h2>Beside the others</h2>\n<p>Longer is faster, except where seconds are given. Coloured: plethron.</p>\n",
           page);
@@ -156,27 +153,39 @@ static void write_bars(FILE *page, const json_t *document) {
         const char *name = bench_text(row, "case");
         if (!is_first_of_case(rows, i) || bench_is_curve(name)) continue;
         fputs("<h3>", page);
-        bench_html(page, name);
+        picture_html(page, name);
         fprintf(page, " <span class=\"soft\">%.0f samples, %.0f features, %.0f units</span></h3>\n",
                 bench_number(row, "n_samples"), bench_number(row, "n_features"), bench_number(row, "n_units"));
-        bench_picture_bars(page, document, name);
+        TRY(bench_picture_bars(page, document, name, err));
     }
+out:
+    return status;
 }
 
-static void write_curves(FILE *page, const json_t *document) {
+static plethron_status write_curves(FILE *page, const json_t *document, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
     const json_t *rows = rows_of(document);
     bool any = false;
     for (size_t i = 0; i < json_array_size(rows); i++)
         any = any || bench_is_curve(bench_text(json_array_get(rows, i), "case"));
-    if (!any) return;
+    if (!any) return status;
     fputs("<h2>When does which device pay?</h2>\n<p>Seconds of a whole training, uploads included: 64 features, 50 "
           "epochs. "
           "Lower is faster; where two lines cross, one device overtakes the other. 4,096 samples, more and more units:"
           "</p>\n",
           page);
-    bench_picture_curve(page, rows, "units-", "units");
+    TRY(bench_picture_curve(page, rows, "units-", "units", err));
     fputs("<p>64 units, more and more samples:</p>\n", page);
-    bench_picture_curve(page, rows, "samples-", "samples");
+    TRY(bench_picture_curve(page, rows, "samples-", "samples", err));
+out:
+    return status;
+}
+
+static void write_no_pictures(FILE *page, const char *reason) {
+    say("%s: the report has no pictures", reason);
+    fputs("<p class=\"soft\">The pictures are missing: ", page);
+    picture_html(page, reason);
+    fputs(".</p>\n", page);
 }
 
 static void write_cell(FILE *page, double value, const char *format) {
@@ -201,11 +210,11 @@ static void write_table(FILE *page, const json_t *document) {
     json_array_foreach(rows_of(document), i, row) {
         const json_t *seconds = json_object_get(row, "seconds"), *speedups = json_object_get(row, "speedup_over");
         fputs("<tr><td>", page);
-        bench_html(page, bench_text(row, "case"));
+        picture_html(page, bench_text(row, "case"));
         fputs("</td><td>", page);
-        bench_html(page, bench_text(row, "device"));
+        picture_html(page, bench_text(row, "device"));
         fputs("</td><td>", page);
-        bench_html(page, bench_text(row, "strategy"));
+        picture_html(page, bench_text(row, "strategy"));
         fprintf(page, "</td><td>%.0f</td><td>%.0f</td>", bench_number(row, "n_units"), bench_number(row, "epochs"));
         for (size_t t = 0; t < sizeof times / sizeof *times; t++)
             write_cell(page, bench_number(seconds, times[t]), "s");
@@ -213,7 +222,7 @@ static void write_table(FILE *page, const json_t *document) {
         write_cell(page, bench_number(row, "gbytes_per_s"), "s");
         write_cell(page, bench_number(row, "fraction_of_ceiling"), "");
         fputs("<td>", page);
-        bench_html(page, bench_text(row, "bound"));
+        picture_html(page, bench_text(row, "bound"));
         fputs("</td>", page);
         write_cell(page, bench_number(speedups, "host"), "");
         write_cell(page, bench_number(speedups, "openblas"), "");
@@ -229,9 +238,9 @@ static void write_baselines(FILE *page, const json_t *document) {
     fputs("<h2>The others</h2>\n<ul>\n", page);
     json_object_foreach(json_object_get(document, "baselines"), name, description) {
         fputs("<li>", page);
-        bench_html(page, name);
+        picture_html(page, name);
         fputs(": ", page);
-        bench_html(page, json_is_string(description) ? json_string_value(description) : "");
+        picture_html(page, json_is_string(description) ? json_string_value(description) : "");
         fputs("</li>\n", page);
     }
     size_t i;
@@ -239,9 +248,9 @@ static void write_baselines(FILE *page, const json_t *document) {
     json_array_foreach(rows_of(document), i, row) { /* whole fits tell in their plan what they did */
         if (bench_is_device(document, row) || isfinite(bench_number(row, "gflops"))) continue;
         fputs("<li>", page);
-        bench_html(page, bench_text(row, "case"));
+        picture_html(page, bench_text(row, "case"));
         fputs(": ", page);
-        bench_html(page, bench_text(row, "plan"));
+        picture_html(page, bench_text(row, "plan"));
         fputs("</li>\n", page);
     }
     fputs("</ul>\n</body>\n</html>\n", page);
@@ -250,13 +259,16 @@ static void write_baselines(FILE *page, const json_t *document) {
 plethron_status bench_report_write(const json_t *document, const char *path, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     plethron_output *output = NULL;
+    plethron_error reason;
+    const bool has_pictures = picture_can_be_drawn(&reason);
     TRY(plethron_output_open(path, &output, err));
     FILE *page = plethron_output_stream(output);
     write_head(page, document);
     write_verdicts(page, document);
-    write_bars(page, document);
-    write_devices(page, document);
-    write_curves(page, document);
+    if (!has_pictures) write_no_pictures(page, reason.text);
+    if (has_pictures) TRY(write_bars(page, document, err));
+    TRY(write_devices(page, document, has_pictures, err));
+    if (has_pictures) TRY(write_curves(page, document, err));
     write_table(page, document);
     write_baselines(page, document);
     TRY(plethron_output_commit(output, err));

@@ -175,6 +175,10 @@ static void write_axes(picture *self) {
                 soft, picture_color(self, INK_RULE), soft, text);
 }
 
+static bool has_title(const picture *self) {
+    return *self->title && !self->is_inline;
+}
+
 plethron_status picture_begin(picture *self, plethron_error *err) {
     self->script = tmpfile();
     if (!self->script)
@@ -182,7 +186,7 @@ plethron_status picture_begin(picture *self, plethron_error *err) {
     picture_say(self, "set encoding utf8\n");
     write_terminal(self);
     write_axes(self);
-    if (*self->title) {
+    if (has_title(self)) {
         picture_say(self, "set label 99 ");
         picture_text(self, self->title, sizeof self->title);
         picture_say(self, " at screen %.4f,%.4f left font ',%g' textcolor rgb '%s'\n", edge / self->width,
@@ -198,7 +202,7 @@ void picture_release(picture *self) {
 }
 
 double picture_head(const picture *self) {
-    return *self->title ? title_height : edge;
+    return has_title(self) ? title_height : edge;
 }
 
 void picture_box(picture *self, double left, double right, double top, double bottom) {
@@ -314,6 +318,17 @@ static void copy_svg(const picture *self, FILE *drawn, FILE *to) {
 static void copy_bytes(FILE *from, FILE *to) {
     char bytes[1 << 14];
     for (size_t n; (n = fread(bytes, 1, sizeof bytes, from)) > 0;) fwrite(bytes, 1, n, to);
+}
+
+bool picture_can_be_drawn(plethron_error *err) {
+    int code = 0;
+    FILE *nothing = fopen("/dev/null", "r+");
+    plethron_status status = nothing ? run(nothing, nothing, nothing, &code, err)
+                                     : fail(err, PLETHRON_ERROR_FILE, "/dev/null cannot be opened");
+    if (nothing) fclose(nothing);
+    if (status == PLETHRON_OK && code != 0)
+        status = fail(err, PLETHRON_ERROR_UNSUPPORTED, "gnuplot, which draws the pictures, fails");
+    return status == PLETHRON_OK;
 }
 
 plethron_status picture_draw(picture *self, FILE *to, plethron_error *err) {

@@ -21,7 +21,8 @@ typedef enum picture_ink { INK_TEXT, INK_SOFT, INK_RULE, INK_PAGE, INK_OTHER, IN
 
 typedef struct picture {
     bool is_png;
-    bool is_inline; /* SVG for a page of HTML that has picture_style in its head: no background, no style of its own */
+    bool is_inline; /* SVG for a page of HTML that has picture_style in its head: no background, no style of its own,
+                       and the title is for those who do not see the picture */
     picture_theme theme;
     int width, height;         /* pixels */
     char title[PICTURE_TITLE]; /* "": none */
@@ -59,6 +60,9 @@ double picture_head(const picture *self);
 
 /* True when an axis from `low` to `high` wants a logarithm. */
 bool picture_wants_log(double low, double high);
+
+/* True when gnuplot runs; otherwise the error says what is missing. */
+bool picture_can_be_drawn(plethron_error *err);
 
 /* Runs gnuplot on the script and writes the picture to `to`. */
 plethron_status picture_draw(picture *self, FILE *to, plethron_error *err);

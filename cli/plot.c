@@ -2,7 +2,9 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "plot.h"
+#include "bench_report.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ static const char help[] =
     "  intervals   of 'sweep --intervals': the weights with their bootstrap intervals, without the bias\n"
     "  sigmoid     a model on DATA: the sigmoid of a unit, and the rows on it\n"
     "  roc         a model on DATA, with --kind roc: ROC curves of units, and the areas below them\n"
+    "  bench       of 'bench --json': which part of its hardware's limit each case reaches on each device\n"
     "\n"
     "  -o, --output PICTURE   the picture to write, FILE.svg or FILE.png, which appears whole or not at all\n"
     "  -k, --kind KIND        one of the above (default: known by FILE's content)\n"
@@ -43,8 +46,8 @@ static const char help[] =
 
 static const char verb[] = "plot";
 
-typedef enum plot_kind { KIND_HISTORY, KIND_SWEEP, KIND_INTERVALS, KIND_SIGMOID, KIND_ROC } plot_kind;
-static const char *const kind_names[] = {"history", "sweep", "intervals", "sigmoid", "roc", NULL};
+typedef enum plot_kind { KIND_HISTORY, KIND_SWEEP, KIND_INTERVALS, KIND_SIGMOID, KIND_ROC, KIND_BENCH } plot_kind;
+static const char *const kind_names[] = {"history", "sweep", "intervals", "sigmoid", "roc", "bench", NULL};
 static const char *const theme_names[] = {"auto", "light", "dark", NULL}; /* in the order of picture_theme */
 static const char *const measures[] = {
     "held_out_loss", "held_out_accuracy", "held_out_auc", "training_loss", "training_accuracy", "training_auc", NULL};
@@ -146,6 +149,16 @@ static bool is_model(const char *path) {
     return is_read && head[8] == '{' && head[7] == 0;
 }
 
+/* Its first sign is a brace. */
+static bool is_document(const char *path) {
+    FILE *file = strcmp(path, "-") == 0 ? NULL : fopen(path, "rb");
+    if (!file) return false;
+    int sign = getc(file);
+    while (isspace(sign)) sign = getc(file);
+    fclose(file);
+    return sign == '{';
+}
+
 static bool has_columns(const plethron_table *table, const char *const *names) {
     size_t column;
     for (; *names; names++)
@@ -220,6 +233,24 @@ out:
     return status;
 }
 
+static plethron_status plot_bench(const plot_arguments *a, picture *out, plethron_error *err) {
+    plethron_status status;
+    json_t *document = NULL;
+    size_t n_bars = 0;
+    TRY(bench_document_read(a->file, &document, err));
+    n_bars = bench_picture_n_ceilings(document);
+    if (a->data)
+        status = fail(err, PLETHRON_ERROR_ARGUMENT, "%s: measurements are drawn without DATA", a->file);
+    else if (n_bars == 0)
+        status = fail(err, PLETHRON_ERROR_FORMAT, "%s: no row of a device has a fraction of its ceiling", a->file);
+    if (status != PLETHRON_OK) goto out;
+    TRY(plot_begin(a, 800, bench_picture_height(n_bars) + 26, "What is reached of the hardware's limit", out, err));
+    status = bench_picture_ceilings(document, out, err);
+out:
+    json_decref(document);
+    return status;
+}
+
 static plethron_status plot(const plot_arguments *a, plethron_error *err) {
     plethron_status status;
     picture drawing = {0};
@@ -228,6 +259,8 @@ static plethron_status plot(const plot_arguments *a, plethron_error *err) {
     TRY(plethron_output_open(a->output, &output, err));
     if (wants_model || (a->kind < 0 && is_model(a->file)))
         TRY(plot_bank(a, &drawing, err));
+    else if (a->kind == KIND_BENCH || (a->kind < 0 && is_document(a->file)))
+        TRY(plot_bench(a, &drawing, err));
     else
         TRY(plot_table(a, &drawing, err));
     TRY(picture_draw(&drawing, plethron_output_stream(output), err));

@@ -3,6 +3,9 @@
 import html.parser
 import json
 import math
+import os
+import re
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
@@ -147,7 +150,7 @@ def test_peers_are_added(document):
 class Page(html.parser.HTMLParser):
     """Counts tags, and checks that every one that must be closed is."""
 
-    FREE = {"meta", "li", "th", "td", "tr", "p", "rect", "line", "circle", "polyline"}
+    FREE = {"meta", "li", "th", "td", "tr", "p"}
 
     def __init__(self):
         super().__init__()
@@ -176,6 +179,25 @@ def read_page(path):
     return page
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def read_pictures(path):
+    """(title, root) of every picture in the page."""
+    roots = map(ElementTree.fromstring, re.findall(r"<svg.*?</svg>", path.read_text(), re.S))
+    return [(root.find(SVG + "title").text, root) for root in roots]
+
+
+def texts(picture):
+    return {"".join(text.itertext()) for text in picture.iter(SVG + "text")}
+
+
+def points(picture):
+    transforms = (use.get("transform") for use in picture.iter(SVG + "use"))
+    found = (re.match(r"translate\((.*?),(.*?)\) scale", text or "") for text in transforms)
+    return [tuple(map(float, match.groups())) for match in found if match]
+
+
 def test_report(document):
     """A page whose every picture has its bars, and which says who wins; with hostile names, and curves made up."""
     program, _, written = document
@@ -185,13 +207,66 @@ def test_report(document):
         made_up["rows"].append(dict(host, case=f"units-{size}", seconds={"end_to_end": seconds}))
     made_up["rows"].append(dict(host, device="<peer> & \"co\"", gflops=1e6, seconds={"end_to_end": 1e-9}))
     made_up["rows"].append(dict(host, case="fit", device="other", gflops=None, seconds={"end_to_end": 2.0}))
+    made_up["rows"].append(dict(host, case="large", bound="fma"))
     program.write("made-up.json", json.dumps(made_up))
     program.run("bench", "--from", "made-up.json", "--report", "r.html")
     page = read_page(program.folder / "r.html")
     assert '<peer> & "co" wins' in page.text
-    assert page.count["rect"] == len(written["rows"]) + 2
-    assert page.count["polyline"] == 1
-    assert page.count["svg"] >= 3
+    pictures = read_pictures(program.folder / "r.html")
+    bars = [picture for title, picture in pictures if title == host["case"]]
+    assert len(bars) == 1 and len(list(bars[0].iter(SVG + "polygon"))) == len(written["rows"]) + 1
+    assert '<peer> & "co"' in texts(bars[0])
+    (fit,) = (picture for title, picture in pictures if title == "fit")
+    assert len(list(fit.iter(SVG + "polygon"))) == 1 and {"other", "2 s"} <= texts(fit)
+    (curve,) = (picture for title, picture in pictures if title == "units")
+    assert len(points(curve)) == 3 + 1  # and one in the legend
+    assert {"host", "units", "seconds from end to end"} <= texts(curve)
+    x, y = zip(*points(curve)[:3])
+    assert math.isclose(x[1] - x[0], x[2] - x[1], abs_tol=0.03)  # logarithms: 1, 16, 256 units
+    assert math.isclose((y[0] - y[1]) / (y[1] - y[2]), math.log(2) / math.log(10), rel_tol=1e-3)  # 0.001, 0.002, 0.02 s
+    (roof,) = (picture for title, picture in pictures if title == "roofline")
+    assert len(points(roof)) == 1 and "large" in texts(roof)
+
+
+def test_a_longer_bar_is_faster(document):
+    program, _, written = document
+    program.run("bench", "--from", "b.json", "--report", "r.html")
+    ((_, picture),) = (p for p in read_pictures(program.folder / "r.html") if p[0] == written["rows"][0]["case"])
+    rates = sorted((row["gflops"] for row in written["rows"]), reverse=True)
+    bars = [[float(corner.split(",")[0]) for corner in bar.get("points").split()] for bar in picture.iter(SVG + "polygon")]
+    lengths = [max(x) - min(x) for x in bars]
+    assert all(abs(length / lengths[0] - max(rate / rates[0], 0.002)) < 1e-3 for length, rate in zip(lengths, rates))
+
+
+def test_report_without_gnuplot(document):
+    """The page is whole, and says what it lacks."""
+    program, _, written = document
+    done = program.run("bench", "--from", "b.json", "--report", "n.html", env={"PATH": str(program.folder)})
+    assert "gnuplot" in done.stderr and "the report has no pictures" in done.stderr
+    page = read_page(program.folder / "n.html")
+    assert "The pictures are missing: gnuplot" in page.text and "svg" not in page.count
+    assert all(row["device"] in page.text for row in written["rows"])
+
+
+def test_plot(document):
+    """The part of its ceiling that each row of a device reaches."""
+    program, _, written = document
+    (host,) = (row for row in written["rows"] if row["device"] == "host")
+    shares = {"a": 0.5, "b": 0.25, "tiny": None, "units-3": 0.75}  # of the last two no bars
+    rows = [dict(host, case=case, bound="fma", fraction_of_ceiling=share) for case, share in shares.items()]
+    program.write("large.json", json.dumps(dict(written, rows=[*rows, dict(rows[0], device="numpy")])))
+    program.run("plot", "large.json", "-o", "b.svg")
+    picture = ElementTree.parse(program.folder / "b.svg").getroot()
+    bars = [[float(corner.split(",")[0]) for corner in bar.get("points").split()] for bar in picture.iter(SVG + "polygon")]
+    lengths = [max(x) - min(x) for x in bars]
+    assert len(lengths) == 2 and math.isclose(lengths[0], 2 * lengths[1], abs_tol=0.1)
+    assert {"a, host", "b, host", "0.50 of fma", "0.25 of fma"} <= texts(picture)
+    program.write("none.json", json.dumps(dict(written, rows=[])))
+    assert "none.json: no row of a device" in program.fails("plot", "none.json", "-o", "n.svg")
+    program.write("other.json", '{"a": 1}')
+    assert "other.json" in program.fails("plot", "other.json", "-o", "n.svg")
+    assert "drawn without DATA" in program.fails("plot", "b.json", "b.json", "-o", "n.svg")
+    assert "n.svg" not in os.listdir(program.folder)
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"case": "a"}], [{"case": "a", "device": "b", "gflops": 0}]])
