@@ -134,9 +134,13 @@ void picture_tic(picture *self, const char *text, size_t max_letters) {
 }
 
 double picture_text_width(const char *text, size_t max_letters) {
-    size_t letters = 0;
-    for (; *text && letters < max_letters; letters++) text += letter_bytes(text) ? letter_bytes(text) : 1;
-    return letter_width * (double)(letters + (*text ? strlen("...") : 0));
+    double width = 0.0;
+    for (size_t letter = 0; *text && letter < max_letters; letter++) {
+        const size_t n_bytes = letter_bytes(text);
+        width += n_bytes > 2 ? 2.0 * letter_width : letter_width; /* those of the East are wide */
+        text += n_bytes ? n_bytes : 1;
+    }
+    return width + (*text ? letter_width * (double)strlen("...") : 0.0);
 }
 
 /* ---- The script -------------------------------------------------------------------------------------------------- */
@@ -188,7 +192,7 @@ plethron_status picture_begin(picture *self, plethron_error *err) {
     write_axes(self);
     if (has_title(self)) {
         picture_say(self, "set label 99 ");
-        picture_text(self, self->title, sizeof self->title);
+        picture_text(self, self->title, (size_t)((self->width - 2.0 * edge) / letter_width * FONT_SIZE / TITLE_SIZE));
         picture_say(self, " at screen %.4f,%.4f left font ',%g' textcolor rgb '%s'\n", edge / self->width,
                     1.0 - 0.4 * title_height / self->height, font_size(self, TITLE_SIZE),
                     picture_color(self, INK_TEXT));
@@ -206,7 +210,9 @@ double picture_head(const picture *self) {
 }
 
 void picture_box(picture *self, double left, double right, double top, double bottom) {
+    enum { LEAST = 24 };
     self->bottom = bottom;
+    self->is_cramped = self->is_cramped || self->width - left - right < LEAST || self->height - top - bottom < LEAST;
     picture_say(self,
                 "set lmargin at screen %.5f\nset rmargin at screen %.5f\nset tmargin at screen %.5f\n"
                 "set bmargin at screen %.5f\n",
@@ -335,7 +341,14 @@ plethron_status picture_draw(picture *self, FILE *to, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     int code = 0;
     FILE *drawn = tmpfile(), *errors = tmpfile();
-    if (!drawn || !errors || fflush(self->script) != 0) {
+    if (self->is_cramped) {
+        status = fail(err, PLETHRON_ERROR_ARGUMENT,
+                      "%d x %d pixels leave no room for the axes: a larger --width or "
+                      "--height is needed",
+                      self->width, self->height);
+        goto out;
+    }
+    if (!drawn || !errors || fflush(self->script) != 0 || ferror(self->script)) {
         status = fail(err, PLETHRON_ERROR_FILE, "cannot write temporary files for gnuplot: %s", strerror(errno));
         goto out;
     }

@@ -27,6 +27,7 @@ typedef struct picture {
     int width, height;         /* pixels */
     char title[PICTURE_TITLE]; /* "": none */
     FILE *script;              /* gnuplot's commands */
+    bool is_cramped;           /* some axes have no room */
     double bottom;             /* of the axes: pixels from the picture's edge */
 } picture;
 
@@ -48,7 +49,7 @@ void picture_tic(picture *self, const char *text, size_t max_letters);
 /* The letters that are shown of the text, and how wide they are, about. */
 double picture_text_width(const char *text, size_t max_letters);
 
-/* Where the axes stand: pixels from the picture's edges. */
+/* Where the axes stand: pixels from the picture's edges. Where that leaves hardly a pixel, picture_draw fails. */
 void picture_box(picture *self, double left, double right, double top, double bottom);
 
 /* What the axes of this box are called. gnuplot's own labels vanish where it thinks that they have no room. The y-axis'

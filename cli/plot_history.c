@@ -22,6 +22,7 @@ typedef struct history {
     history_row *rows; /* [n_rows], by epoch and unit */
     size_t n_rows;
     size_t n_units, n_epochs;
+    double legend;                            /* pixels */
     double low[N_MEASURES], high[N_MEASURES]; /* of what is drawn */
 } history;
 
@@ -165,16 +166,23 @@ static void plot_bands(picture *out, float best, size_t measure) {
 static void begin_panel(const history *self, picture *out, size_t measure) {
     const double head = picture_head(out), foot = PICTURE_FOOT;
     const double height = (out->height - head - foot - PANEL_GAP) / N_MEASURES;
-    const double top = head + (double)measure * (height + PANEL_GAP), legend = 152.0;
+    const double top = head + (double)measure * (height + PANEL_GAP);
     const bool is_log = picture_wants_log(self->low[measure], self->high[measure]);
     const bool is_last = measure + 1 == N_MEASURES, is_empty = !isfinite(self->low[measure]);
-    picture_box(out, 78.0, legend, top, out->height - top - height);
+    picture_box(out, 78.0, self->legend, top, out->height - top - height);
     picture_say(out, "%s logscale y\nset yrange %s\n", is_log ? "set" : "unset", is_empty ? "[0:1]" : "[*:*]");
     picture_names(out, is_last ? "epoch" : "", axis_names[measure], 14.0);
     if (measure == 0)
-        picture_say(out, "set key at screen %.4f,%.4f left top\nset format x ''\n", 1.0 - (legend - 8.0) / out->width,
-                    1.0 - top / out->height);
+        picture_say(out, "set key at screen %.4f,%.4f left top\nset format x ''\n",
+                    1.0 - (self->legend - 8.0) / out->width, 1.0 - top / out->height);
     if (is_last) picture_say(out, "unset key\nunset label 99\nset format x '%%g'\n");
+}
+
+/* The column at the right that holds the longest of these texts and a sample of the line. */
+static double legend_width(const char *text, float last_unit) {
+    char unit[64];
+    snprintf(unit, sizeof unit, "unit %.0f%s", (double)last_unit, *text ? ", the best" : "");
+    return 50.0 + fmax(picture_text_width(text, sizeof unit), picture_text_width(unit, sizeof unit));
 }
 
 static plethron_status plot_chosen(const plot_arguments *a, history *self, const float *units, size_t n_units,
@@ -183,6 +191,7 @@ static plethron_status plot_chosen(const plot_arguments *a, history *self, const
         if (!write_line(self, out, u, units[u]))
             return fail(err, PLETHRON_ERROR_ARGUMENT, "%s: holds no unit %.0f; it has %zu units", a->file,
                         (double)units[u], self->n_units);
+    for (size_t u = 0; u < n_units; u++) self->legend = fmax(self->legend, legend_width("", units[u]));
     picture_say(out, "set multiplot\n");
     for (size_t m = 0; m < N_MEASURES; m++) {
         begin_panel(self, out, m);
@@ -196,6 +205,7 @@ static plethron_status plot_many(history *self, picture *out, plethron_error *er
     const float best = best_unit(self);
     const plethron_status status = allocate(self->n_rows, sizeof *room, &room, err);
     if (status != PLETHRON_OK) return status;
+    self->legend = legend_width("nine in ten units", best);
     write_bands(self, out, room);
     free(room);
     if (!isnan(best)) write_line(self, out, 0, best);

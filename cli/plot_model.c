@@ -170,9 +170,14 @@ static double row_height(const model_data *self, size_t row) {
     return y == 1.0 ? 1.03 + 0.1 * scatter : -0.03 - 0.1 * scatter;
 }
 
-/* $rows0 and $rows1: z and height of the rows on either side of one half. Of very many, every n-th. */
+/* Of very many rows every n-th is drawn. */
+static size_t point_step(const model_data *self) {
+    return (self->n + MAX_POINTS - 1) / MAX_POINTS;
+}
+
+/* $rows0 and $rows1: z and height of the rows on either side of one half. */
 static void write_rows(const model_data *self, picture *out) {
-    const size_t step = (self->n + MAX_POINTS - 1) / MAX_POINTS;
+    const size_t step = point_step(self);
     for (int side = 0; side < 2; side++) {
         picture_say(out, "$rows%d << END\n", side);
         for (size_t i = 0; i < self->n; i += step)
@@ -222,7 +227,7 @@ static void draw_sigmoid(const model_data *self, picture *out) {
 plethron_status plot_sigmoid(const plot_arguments *a, const plethron_bank *bank, picture *out, plethron_error *err) {
     plethron_status status;
     model_data self = {0};
-    char **names = NULL, title[PICTURE_TITLE], name[NAME_SHOWN];
+    char **names = NULL, title[PICTURE_TITLE], name[NAME_SHOWN], drawn[64] = "";
     const size_t j = a->n_units ? (size_t)a->units[0] : 0;
     size_t n_right = 0;
     TRY(check_units(a, bank, err));
@@ -230,8 +235,9 @@ plethron_status plot_sigmoid(const plot_arguments *a, const plethron_bank *bank,
     TRY(data_read(a, bank, &self, err));
     TRY(take_unit(&self, j, err));
     for (size_t i = 0; i < self.n; i++) n_right += (self.rows[i].z >= 0.0) == (self.rows[i].y >= 0.5);
-    snprintf(title, sizeof title, "%s: %zu rows, %.2f %% on the right side", name_show(names[j], name), self.n,
-             100.0 * (double)n_right / (double)self.n);
+    if (point_step(&self) > 1) snprintf(drawn, sizeof drawn, "; one in %zu is drawn", point_step(&self));
+    snprintf(title, sizeof title, "%s: %zu rows, %.2f %% on the right side%s", name_show(names[j], name), self.n,
+             100.0 * (double)n_right / (double)self.n, drawn);
     TRY(plot_begin(a, 800, 460, title, out, err));
     draw_sigmoid(&self, out);
 out:

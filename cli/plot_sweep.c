@@ -72,9 +72,8 @@ out:
 }
 
 static size_t place_of(const value_list *list, float value) {
-    size_t i = 0;
-    while (list->values[i] != value) i++;
-    return i;
+    const float *found = bsearch(&value, list->values, list->count, sizeof value, compare_floats);
+    return (size_t)(found - list->values); /* it is one of them */
 }
 
 /* The code of a label; a missing one counts as the first. */
@@ -222,7 +221,7 @@ static double widest_tic(const value_list *list) {
 static void write_tics(picture *out, char axis, const value_list *list, double length, double tic_length,
                        bool has_labels) {
     size_t every = 1;
-    while (length / (double)list->count * (double)every < tic_length) every++;
+    while (every < list->count && length / (double)list->count * (double)every < tic_length) every++;
     picture_say(out, "set %ctics (", axis);
     for (size_t i = 0; i < list->count; i += every) {
         char text[NUMBER_TEXT] = "";

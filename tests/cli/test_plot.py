@@ -357,6 +357,20 @@ def test_size_title_and_theme(program):
     assert Picture(program.folder / "h.svg").root.find(SVG + "title").text is None
 
 
+def test_pictures_that_are_small(program):
+    """What has no room is refused, and no search for room goes on for ever."""
+    write_table(program, "h.csv", HISTORY, history_rows(40, 3))
+    error = program.fails("plot", "h.csv", "--width", "200", "-o", "h.svg")
+    assert error.endswith("200 x 560 pixels leave no room for the axes: a larger --width or --height is needed")
+    write_table(program, "s.csv", SWEEP, [sweep_row(0, lr, 0, 0.5, f"o{i}") for lr in range(1, 9) for i in range(24)])
+    assert "no room" in program.fails("plot", "s.csv", "--width", "200", "--height", "200", "-o", "s.svg")
+    write_table(program, "i.csv", INTERVALS, interval_rows())
+    program.run("plot", "i.csv", "--width", "300", "--height", "200", "--title", "long " * 99, "-o", "i.svg")
+    drawn = Picture(program.folder / "i.svg")
+    assert any(text.startswith("long long") and text.endswith("...") and len(text) < 40 for text in drawn.texts)
+    assert drawn.root.find(SVG + "title").text.startswith("long " * 40)
+
+
 HOSTILE = [
     "`touch pwned`", "$(touch pwned)", "a'b\"c", "<b>&amp; &#x41; &#xZZ; ]]>", "50 % of %g %d %s %%", "x_1^2{/Bold y} @a ~b \\n",
     "line\nbreak\ttab\x01", "ünïcödé 日本", "system('touch pwned')", "!touch pwned", "' ; !touch pwned ; '", "#comment", "@PATH", "\\",
