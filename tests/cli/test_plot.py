@@ -359,7 +359,7 @@ def test_size_title_and_theme(program):
 
 def test_pictures_that_are_small(program):
     """What has no room is refused, and no search for room goes on for ever."""
-    write_table(program, "h.csv", HISTORY, history_rows(40, 3))
+    write_table(program, "h.csv", HISTORY, history_rows(40, 30))
     error = program.fails("plot", "h.csv", "--width", "200", "-o", "h.svg")
     assert error.endswith("200 x 560 pixels leave no room for the axes: a larger --width or --height is needed")
     write_table(program, "s.csv", SWEEP, [sweep_row(0, lr, 0, 0.5, f"o{i}") for lr in range(1, 9) for i in range(24)])
