@@ -43,6 +43,7 @@ static void draw_bars(picture *out, const json_t *document, const bar *bars, siz
         most = fmax(most, bars[i].value);
     }
     picture_box(out, names + 16.0, texts + 16.0, picture_head(out), 6.0);
+    if (!(most > 0.0)) most = 1.0;
     picture_say(out, "unset grid\nunset border\nunset xtics\nset xrange [0:%.9g]\nset yrange [%zu.5:-0.5]\n", most,
                 n_bars - 1);
     picture_say(out, "set ytics scale 0 textcolor rgb '%s' (", picture_color(out, INK_TEXT));

@@ -363,6 +363,7 @@ plethron_status picture_draw(picture *self, FILE *to, plethron_error *err) {
         copy_bytes(drawn, to);
     else
         copy_svg(self, drawn, to);
+    if (!feof(drawn)) status = fail(err, PLETHRON_ERROR_FILE, "gnuplot's picture cannot be read: %s", strerror(errno));
 out:
     if (drawn) fclose(drawn);
     if (errors) fclose(errors);

@@ -256,13 +256,14 @@ static plethron_status plot(const plot_arguments *a, plethron_error *err) {
     picture drawing = {0};
     plethron_output *output = NULL;
     const bool wants_model = a->kind == KIND_SIGMOID || a->kind == KIND_ROC;
-    TRY(plethron_output_open(a->output, &output, err));
+    TRY(file_check_writable(a->output, err));
     if (wants_model || (a->kind < 0 && is_model(a->file)))
         TRY(plot_bank(a, &drawing, err));
     else if (a->kind == KIND_BENCH || (a->kind < 0 && is_document(a->file)))
         TRY(plot_bench(a, &drawing, err));
     else
         TRY(plot_table(a, &drawing, err));
+    TRY(plethron_output_open(a->output, &output, err));
     TRY(picture_draw(&drawing, plethron_output_stream(output), err));
     TRY(plethron_output_commit(output, err));
 out:

@@ -59,27 +59,32 @@ out:
 
 /* ---- The rows of a unit ------------------------------------------------------------------------------------------ */
 
+static bool any_class_is_known(const plethron_bank *bank, size_t target, const plethron_classes *classes) {
+    for (size_t c = 0; c < plethron_classes_count(classes); c++)
+        for (size_t k = 0; k < plethron_bank_n_classes(bank, target); k++)
+            if (strcmp(plethron_classes_label(classes, c), plethron_bank_class_label(bank, target, k)) == 0)
+                return true;
+    return false;
+}
+
 /* y[i] becomes 1 where the row is of the unit's class, else 0, and NAN where its class is missing. */
 static plethron_status read_classes(const model_data *self, const plethron_unit *unit, size_t column, float *y,
                                     plethron_error *err) {
+    plethron_status status;
     plethron_classes *classes = NULL;
     const size_t target = (size_t)unit->target;
-    const plethron_status status = plethron_table_classes_or_missing(self->table, column, &classes, err);
-    if (status != PLETHRON_OK) return status;
-    bool any_known = false;
-    for (size_t i = 0; i < self->n_rows; i++) {
-        const char *label = plot_label(classes, i);
-        y[i] = isnan(plethron_classes_codes(classes)[i]) ? NAN : 0.0f;
-        for (size_t c = 0; !isnan(y[i]) && c < plethron_bank_n_classes(self->bank, target); c++) {
-            if (strcmp(label, plethron_bank_class_label(self->bank, target, c)) != 0) continue;
-            any_known = true;
-            y[i] = (int64_t)c == unit->positive_class ? 1.0f : 0.0f;
-        }
+    const char *own = plethron_bank_class_label(self->bank, target, (size_t)unit->positive_class);
+    TRY(plethron_table_classes_or_missing(self->table, column, &classes, err));
+    if (!own || !any_class_is_known(self->bank, target, classes)) {
+        status = fail(err, PLETHRON_ERROR_FORMAT, "%s: column '%s' holds none of the model's classes", self->path,
+                      plethron_bank_target_name(self->bank, target));
+        goto out;
     }
+    for (size_t i = 0; i < self->n_rows; i++)
+        y[i] = isnan(plethron_classes_codes(classes)[i]) ? NAN : (float)(strcmp(plot_label(classes, i), own) == 0);
+out:
     plethron_classes_close(classes);
-    if (any_known) return PLETHRON_OK;
-    return fail(err, PLETHRON_ERROR_FORMAT, "%s: column '%s' holds none of the model's classes", self->path,
-                plethron_bank_target_name(self->bank, target));
+    return status;
 }
 
 /* The unit's targets: of classes 0 and 1, else the probabilities as they are. */
