@@ -316,8 +316,7 @@ out:
 
 /* ---- Curves ------------------------------------------------------------------------------------------------------ */
 
-/* The number behind the prefix of a row's name, and the seconds; false for other rows. */
-static bool curve_point(const json_t *row, const char *prefix, const char *device, double *size, double *seconds) {
+bool bench_curve_point(const json_t *row, const char *prefix, const char *device, double *size, double *seconds) {
     const char *name = bench_text(row, "case");
     if (strncmp(name, prefix, strlen(prefix)) != 0) return false;
     if (device && strcmp(bench_text(row, "device"), device) != 0) return false;
@@ -334,7 +333,8 @@ static void draw_curves(picture *out, const json_t *rows, const char *prefix, co
     for (size_t d = 0; d < n_devices; d++) {
         picture_say(out, "$device%zu << END\n", d);
         json_array_foreach(rows, i, row) {
-            if (curve_point(row, prefix, devices[d], &size, &seconds)) picture_say(out, "%.9g %.9g\n", size, seconds);
+            if (bench_curve_point(row, prefix, devices[d], &size, &seconds))
+                picture_say(out, "%.9g %.9g\n", size, seconds);
         }
         picture_say(out, "END\n");
     }
@@ -359,7 +359,7 @@ plethron_status bench_picture_curve(FILE *page, const json_t *rows, const char *
     axes a = no_axes();
     json_array_foreach(rows, i, row) {
         const char *device = bench_text(row, "device");
-        if (!curve_point(row, prefix, NULL, &size, &seconds) || strcmp(device, "scalar") == 0) continue;
+        if (!bench_curve_point(row, prefix, NULL, &size, &seconds) || strcmp(device, "scalar") == 0) continue;
         include(&a, size, seconds);
         size_t d = 0;
         while (d < n_devices && strcmp(devices[d], device) != 0) d++;

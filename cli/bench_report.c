@@ -162,7 +162,74 @@ out:
     return status;
 }
 
-static plethron_status write_curves(FILE *page, const json_t *document, plethron_error *err) {
+/* The other device's seconds at this size; NAN when it has none. */
+static double seconds_at(const json_t *rows, const char *prefix, const char *device, double size) {
+    size_t i;
+    json_t *row;
+    double other_size, seconds;
+    json_array_foreach(rows, i, row) {
+        if (bench_curve_point(row, prefix, device, &other_size, &seconds) && other_size == size) return seconds;
+    }
+    return NAN;
+}
+
+/* The size from which on the device is faster at all larger ones that were measured, between two of them by the
+ * logarithms; the smallest where it always is. INFINITY when it is slower at the largest, NAN without a common size. */
+static double overtaking_size(const json_t *rows, const char *prefix, const char *device, const char *other,
+                              bool *always) {
+    double from = NAN, size, seconds, size_before = 0.0, lag_before = 0.0;
+    size_t i;
+    json_t *row;
+    *always = true;
+    json_array_foreach(rows, i, row) {
+        if (!bench_curve_point(row, prefix, device, &size, &seconds)) continue;
+        const double lag = log(seconds / seconds_at(rows, prefix, other, size));
+        if (isnan(lag)) continue;
+        if (lag >= 0.0)
+            from = INFINITY;
+        else if (isnan(from))
+            from = size;
+        else if (isinf(from))
+            from = size_before * pow(size / size_before, lag_before / (lag_before - lag));
+        *always = *always && lag < 0.0;
+        size_before = size;
+        lag_before = lag;
+    }
+    return from;
+}
+
+static void write_overtaking(FILE *page, const json_t *rows, const char *prefix, const char *axis, const char *device,
+                             const char *other) {
+    bool always;
+    const double from = overtaking_size(rows, prefix, device, other, &always);
+    if (strcmp(device, other) == 0 || isnan(from)) return;
+    fputs("<li><b>", page);
+    picture_html(page, device);
+    fputs("</b> ", page);
+    if (isinf(from))
+        fprintf(page, "is slower than %s up to the largest size measured.", other);
+    else if (always)
+        fprintf(page, "is faster than %s at every size measured.", other);
+    else {
+        const double digit = pow(10.0, fmax(floor(log10(from)) - 1.0, 0.0)); /* two digits say enough */
+        fprintf(page, "overtakes %s at about %.0f %s.", other, round(from / digit) * digit, axis);
+    }
+    fputs("</li>\n", page);
+}
+
+/* When each device of the document overtakes the CPU by its two best other means. */
+static void write_overtakings(FILE *page, const json_t *document, const char *prefix, const char *axis) {
+    size_t i;
+    json_t *device;
+    fputs("<ul>\n", page);
+    json_array_foreach(json_object_get(document, "devices"), i, device) {
+        write_overtaking(page, rows_of(document), prefix, axis, bench_text(device, "selector"), "host");
+        write_overtaking(page, rows_of(document), prefix, axis, bench_text(device, "selector"), "openblas");
+    }
+    fputs("</ul>\n", page);
+}
+
+static plethron_status write_curves(FILE *page, const json_t *document, bool has_pictures, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const json_t *rows = rows_of(document);
     bool any = false;
@@ -174,9 +241,11 @@ static plethron_status write_curves(FILE *page, const json_t *document, plethron
           "Lower is faster; where two lines cross, one device overtakes the other. 4,096 samples, more and more units:"
           "</p>\n",
           page);
-    TRY(bench_picture_curve(page, rows, "units-", "units", err));
+    if (has_pictures) TRY(bench_picture_curve(page, rows, "units-", "units", err));
+    write_overtakings(page, document, "units-", "units");
     fputs("<p>64 units, more and more samples:</p>\n", page);
-    TRY(bench_picture_curve(page, rows, "samples-", "samples", err));
+    if (has_pictures) TRY(bench_picture_curve(page, rows, "samples-", "samples", err));
+    write_overtakings(page, document, "samples-", "samples");
 out:
     return status;
 }
@@ -268,7 +337,7 @@ plethron_status bench_report_write(const json_t *document, const char *path, ple
     if (!has_pictures) write_no_pictures(page, reason.text);
     if (has_pictures) TRY(write_bars(page, document, err));
     TRY(write_devices(page, document, has_pictures, err));
-    if (has_pictures) TRY(write_curves(page, document, err));
+    TRY(write_curves(page, document, has_pictures, err));
     write_table(page, document);
     write_baselines(page, document);
     TRY(plethron_output_commit(output, err));

@@ -27,6 +27,10 @@ size_t bench_picture_n_ceilings(const json_t *document);
 /* Pixels that so many bars need, without a title. */
 int bench_picture_height(size_t n_bars);
 
+/* The number behind the prefix of a row's name, and its seconds from end to end; false for other rows, and for those of
+ * other devices where `device` is not NULL. */
+bool bench_curve_point(const json_t *row, const char *prefix, const char *device, double *size, double *seconds);
+
 /* True for rows of the document's own devices, not of baselines and peers. */
 bool bench_is_device(const json_t *document, const json_t *row);
 

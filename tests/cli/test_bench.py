@@ -203,8 +203,11 @@ def test_report(document):
     program, _, written = document
     made_up = json.loads(json.dumps(written))
     (host,) = (row for row in written["rows"] if row["device"] == "host")
-    for size, seconds in ((1, 0.001), (16, 0.002), (256, 0.02)):
+    for size, seconds, blas in ((1, 0.001, 0.0005), (16, 0.002, 0.0015), (256, 0.02, 0.04)):
         made_up["rows"].append(dict(host, case=f"units-{size}", seconds={"end_to_end": seconds}))
+        made_up["rows"].append(dict(host, case=f"units-{size}", device="openblas", seconds={"end_to_end": blas}))
+        made_up["rows"].append(dict(host, case=f"samples-{size}", seconds={"end_to_end": seconds}))
+        made_up["rows"].append(dict(host, case=f"samples-{size}", device="openblas", seconds={"end_to_end": 1}))
     made_up["rows"].append(dict(host, device="<peer> & \"co\"", gflops=1e6, seconds={"end_to_end": 1e-9}))
     made_up["rows"].append(dict(host, case="fit", device="other", gflops=None, seconds={"end_to_end": 2.0}))
     made_up["rows"].append(dict(host, case="large", bound="fma"))
@@ -212,6 +215,9 @@ def test_report(document):
     program.run("bench", "--from", "made-up.json", "--report", "r.html")
     page = read_page(program.folder / "r.html")
     assert '<peer> & "co" wins' in page.text
+    # 16 * 16^f units, f = log(0.002 / 0.0015) / (log(0.002 / 0.0015) - log(0.02 / 0.04)): lines between logarithms
+    assert "host overtakes openblas at about 36 units." in page.text
+    assert "host is faster than openblas at every size measured." in page.text
     pictures = read_pictures(program.folder / "r.html")
     bars = [picture for title, picture in pictures if title == host["case"]]
     assert len(bars) == 1 and len(list(bars[0].iter(SVG + "polygon"))) == len(written["rows"]) + 1
@@ -219,8 +225,8 @@ def test_report(document):
     (fit,) = (picture for title, picture in pictures if title == "fit")
     assert len(list(fit.iter(SVG + "polygon"))) == 1 and {"other", "2 s"} <= texts(fit)
     (curve,) = (picture for title, picture in pictures if title == "units")
-    assert len(points(curve)) == 3 + 1  # and one in the legend
-    assert {"host", "units", "seconds from end to end"} <= texts(curve)
+    assert len(points(curve)) == 2 * (3 + 1)  # and one in the legend
+    assert {"host", "openblas", "units", "seconds from end to end"} <= texts(curve)
     x, y = zip(*points(curve)[:3])
     assert math.isclose(x[1] - x[0], x[2] - x[1], abs_tol=0.03)  # logarithms: 1, 16, 256 units
     assert math.isclose((y[0] - y[1]) / (y[1] - y[2]), math.log(2) / math.log(10), rel_tol=1e-3)  # 0.001, 0.002, 0.02 s
