@@ -6,7 +6,6 @@
 #include <string.h>
 
 static const char style[] =
-    "<style>\n"
     ":root { color-scheme: light dark; --page: #fcfcfa; --ink: #22252b; --soft: #6a707b; --rule: #dcdfe4; }\n"
     "@media (prefers-color-scheme: dark) {\n"
     "  :root { --page: #16181c; --ink: #e4e6ea; --soft: #9aa1ad; --rule: #343840; } }\n"

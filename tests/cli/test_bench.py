@@ -214,6 +214,7 @@ def test_report(document):
     program.write("made-up.json", json.dumps(made_up))
     program.run("bench", "--from", "made-up.json", "--report", "r.html")
     page = read_page(program.folder / "r.html")
+    assert (program.folder / "r.html").read_text().count("<style>") == 1
     assert '<peer> & "co" wins' in page.text
     # 16 * 16^f units, f = log(0.002 / 0.0015) / (log(0.002 / 0.0015) - log(0.02 / 0.04)): lines between logarithms
     assert "host overtakes openblas at about 36 units." in page.text
