@@ -340,6 +340,7 @@ static plethron_status bench(bench_job *job, plethron_error *err) {
     json_t *old = NULL, *peers = NULL;
     if (a->json) TRY(file_check_writable(a->json, err));
     if (a->report) TRY(file_check_writable(a->report, err));
+    if (a->report && !picture_can_be_drawn(err)) say("%s: the report will have no pictures", err->text);
     if (a->compare) TRY(bench_document_read(a->compare, &old, err));
     if (a->peers) TRY(bench_document_read(a->peers, &peers, err));
     if (a->from)

@@ -250,7 +250,6 @@ out:
 }
 
 static void write_no_pictures(FILE *page, const char *reason) {
-    say("%s: the report has no pictures", reason);
     fputs("<p class=\"soft\">The pictures are missing: ", page);
     picture_html(page, reason);
     fputs(".</p>\n", page);
