@@ -12,7 +12,7 @@ static const char *const strategy_names[] = {"rows", "fused", "staged", "grouped
 static const char *const planning_names[] = {
     [PLETHRON_PLANNING_ESTIMATE] = "estimate", [PLETHRON_PLANNING_MEASURE] = "measure", NULL};
 
-enum { DEFAULT_EPOCHS = 1000, MAX_FOLDS = 255 };
+enum { DEFAULT_EPOCHS = 1000, MAX_FOLDS = 255, DEFAULT_EVERY_S = 60 };
 
 bank_arguments bank_arguments_default(void) {
     return (bank_arguments){
@@ -84,6 +84,10 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
     case BANK_OPTION_AUC: a->auc = true; return true;
     case BANK_OPTION_SEED: return option_whole(verb, "--seed", text, 0, INT64_C(9007199254740991), &a->seed);
     case BANK_OPTION_PLAN: return option_choice(verb, "--plan", text, planning_names, &a->planning);
+    case BANK_OPTION_CHECKPOINT: a->checkpoint = text; return true;
+    case BANK_OPTION_EVERY: return option_seconds(verb, "--every", text, &a->every_s);
+    case BANK_OPTION_RESUME: a->resume = text; return true;
+    case BANK_OPTION_TIME_LIMIT: return option_seconds(verb, "--time-limit", text, &a->time_limit_s);
     default: return parse_strategy(verb, text, a);
     }
 }
@@ -123,6 +127,12 @@ static bool columns_clash(const char *verb, const bank_arguments *a) {
     return false;
 }
 
+int bank_arguments_check_output(const char *verb, const bank_arguments *a, const char *option, const char *path) {
+    if (file_same(path, a->checkpoint)) return usage_error(verb, "%s and --checkpoint are both '%s'", option, path);
+    if (file_same(path, a->resume)) return usage_error(verb, "%s and --resume are both '%s'", option, path);
+    return CLI_GO_ON;
+}
+
 int bank_arguments_check(const char *verb, bank_arguments *a) {
     if (!a->targets.count) return usage_error(verb, "--target is missing: the column to learn");
     if (columns_clash(verb, a)) return CLI_USAGE;
@@ -132,6 +142,10 @@ int bank_arguments_check(const char *verb, bank_arguments *a) {
     if (a->batch % 16 != 0) return usage_error(verb, "--batch %lld is no multiple of 16", (long long)a->batch);
     if (a->tolerance > 0.0f && a->batch)
         return usage_error(verb, "--tolerance needs the gradient of all rows, which --batch never knows");
+    if (a->every_s > 0.0 && !a->checkpoint) return usage_error(verb, "--every needs --checkpoint");
+    if (file_same(a->checkpoint, a->data))
+        return usage_error(verb, "--checkpoint '%s' would overwrite DATA", a->checkpoint);
+    if (!(a->every_s > 0.0)) a->every_s = DEFAULT_EVERY_S;
     if (!a->device && a->strategy == host) a->device = host;
     const bool filled =
         (a->losses.count || option_choices(verb, "--loss", "log", loss_names, &a->losses)) &&

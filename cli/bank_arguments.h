@@ -31,9 +31,13 @@ typedef struct bank_arguments {
     int64_t epochs;
     int64_t seed;
     int64_t patience;
-    int64_t folds;       /* how many to deal; 0: the verb's default, or a column gives them */
-    int64_t check_every; /* 0: the library's default */
-    int64_t batch;       /* 0: all rows at once */
+    int64_t folds;          /* how many to deal; 0: the verb's default, or a column gives them */
+    int64_t check_every;    /* 0: the library's default */
+    int64_t batch;          /* 0: all rows at once */
+    const char *checkpoint; /* where to keep checkpoints, or NULL */
+    double every_s;         /* between two of them */
+    const char *resume;     /* the checkpoint to go on from, or NULL */
+    double time_limit_s;    /* 0: none */
     bool auc;
     bool standardize;
     bool quiet;
@@ -68,6 +72,10 @@ enum {
     BANK_OPTION_STANDARDIZE,
     BANK_OPTION_STRATEGY,
     BANK_OPTION_PLAN,
+    BANK_OPTION_CHECKPOINT,
+    BANK_OPTION_EVERY,
+    BANK_OPTION_RESUME,
+    BANK_OPTION_TIME_LIMIT,
     BANK_OPTIONS_END
 };
 
@@ -95,7 +103,11 @@ enum {
         {"auc", no_argument, NULL, BANK_OPTION_AUC}, {"seed", required_argument, NULL, BANK_OPTION_SEED},             \
         {"standardize", no_argument, NULL, BANK_OPTION_STANDARDIZE}, {"device", required_argument, NULL, 'd'},        \
         {"strategy", required_argument, NULL, BANK_OPTION_STRATEGY},                                                  \
-        {"plan", required_argument, NULL, BANK_OPTION_PLAN}, {"quiet", no_argument, NULL, 'q'},                       \
+        {"plan", required_argument, NULL, BANK_OPTION_PLAN},                                                          \
+        {"checkpoint", required_argument, NULL, BANK_OPTION_CHECKPOINT},                                              \
+        {"every", required_argument, NULL, BANK_OPTION_EVERY},                                                        \
+        {"resume", required_argument, NULL, BANK_OPTION_RESUME},                                                      \
+        {"time-limit", required_argument, NULL, BANK_OPTION_TIME_LIMIT}, {"quiet", no_argument, NULL, 'q'},           \
         {"verbose", no_argument, NULL, 'v'}, {                                                                        \
         "help", no_argument, NULL, 'h'                                                                                \
     }
@@ -143,6 +155,15 @@ enum {
     "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
     "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
+#define BANK_HELP_LONG                                                                                            \
+    "      --checkpoint FILE    keep in FILE where the training stands, for --resume\n"                           \
+    "      --every TIME         ... every so often, and in the end (default 1m); TIME is 90, 15m, 2h, ...\n"      \
+    "      --resume FILE        go on from a checkpoint, with the data and options of before, to the bits of a\n" \
+    "                           training that was never stopped\n"                                                \
+    "      --time-limit TIME    stop after so long, as an interrupt does, but with exit code 0\n"
+#define BANK_HELP_FORMATS                                                                                             \
+    "DATA is a CSV file with a header, or NPY, NPZ, HDF5, safetensors or svmlight, known by its content; FILE:NAME\n" \
+    "names an array in it, - is standard input. Columns without names are called 0, 1, ...\n"
 #define BANK_STRATEGIES "rows, fused, staged, grouped or host"
 
 /* Defaults that are not zero. */
@@ -154,5 +175,8 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
 
 /* What no option alone can tell, and lists that were not given. CLI_GO_ON when all is well. */
 int bank_arguments_check(const char *verb, bank_arguments *a);
+
+/* Checks that an output takes the place of no checkpoint. CLI_GO_ON when all is well. `path` may be NULL. */
+int bank_arguments_check_output(const char *verb, const bank_arguments *a, const char *option, const char *path);
 
 #endif

@@ -99,6 +99,8 @@ bool option_numbers(const char *verb, const char *option, const char *text, bool
 bool option_names(const char *verb, const char *option, const char *text, name_list *out);
 /* One number from `min` to `max`. */
 bool option_number(const char *verb, const char *option, const char *text, double min, double max, float *out);
+/* A span of time in seconds, above 0: a number and s, m, h or d, such as 90, 1.5h or 15m. */
+bool option_seconds(const char *verb, const char *option, const char *text, double *out);
 /* A number of bytes: digits and K, M, G or T for powers of 1024, such as 512M. */
 bool option_bytes(const char *verb, const char *option, const char *text, uint64_t min, uint64_t *out);
 /* The positions in the NULL-ended `choices` of names between commas, each once. */

@@ -55,6 +55,24 @@ bool option_bytes(const char *verb, const char *option, const char *text, uint64
     return true;
 }
 
+bool option_seconds(const char *verb, const char *option, const char *text, double *out) {
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {{"", 1.0}, {"s", 1.0}, {"m", 60.0}, {"h", 3600.0}, {"d", 86400.0}};
+    static const double most_s = 1e9; /* thirty years */
+    char *end = NULL;
+    const double count = strtod(text, &end);
+    for (size_t u = 0; isdigit((unsigned char)*text) && u < sizeof units / sizeof *units; u++) {
+        const double seconds = count * units[u].seconds;
+        if (strcmp(end, units[u].name) != 0 || !(seconds > 0.0 && seconds <= most_s)) continue;
+        *out = seconds;
+        return true;
+    }
+    usage_error(verb, "%s '%s' is not a time above 0, such as 90, 15m or 2h", option, text);
+    return false;
+}
+
 static size_t count_fields(const char *text) {
     size_t count = 1;
     for (; *text; text++) count += *text == ',';

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Everything that one sweep holds. */
 typedef struct sweep_job {
@@ -20,13 +19,17 @@ typedef struct sweep_job {
     unit_grid grid; /* repeats are folds */
     plethron_bank *bank;
     ranking ranking;
-    plethron_bank *best;       /* the best combination, trained on all rows */
-    plethron_bank *replicates; /* of it */
+    plethron_bank *best;         /* the best combination, trained on all rows */
+    plethron_bank *replicates;   /* of it */
+    plethron_checkpoint *resume; /* of the comparison; NULL: from the start */
+    training_watch watch;        /* of the comparison, then of what comes after it */
+    double begin_s;
     double seconds;
     char plan[PLAN_TEXT];
 } sweep_job;
 
 static void job_release(sweep_job *job) {
+    plethron_checkpoint_close(job->resume);
     plethron_bank_close(job->replicates);
     plethron_bank_close(job->best);
     ranking_release(&job->ranking);
@@ -76,6 +79,7 @@ out:
 
 /* ---- Planning ---------------------------------------------------------------------------------------------------- */
 
+/* Of what is trained from its start on. */
 static plethron_train_options plan_options(const sweep_arguments *a) {
     return (plethron_train_options){
         .struct_size = sizeof(plethron_train_options), .strategy = a->bank.strategy, .auc = a->bank.auc};
@@ -86,7 +90,9 @@ static plethron_status plan_only(const sweep_arguments *a, const sweep_job *job,
                                  plethron_error *err) {
     plethron_status status;
     const plethron_train_options options = plan_options(a);
-    TRY(report_plan(job->data.dataset, job->bank, &options, err));
+    plethron_train_options comparison = options;
+    comparison.resume = job->resume;
+    TRY(report_plan(job->data.dataset, job->bank, &comparison, err));
     if (!replicates) goto out;
     puts("\nthen, of the best combination, the bootstrap replicates");
     TRY(report_plan(job->data.dataset, replicates, &options, err));
@@ -115,20 +121,28 @@ out:
 
 static plethron_status train(const sweep_arguments *a, sweep_job *job, plethron_bank *bank, const char *strategy,
                              bool auc, plethron_error *err) {
-    training_watch watch = {.wants_line = !a->bank.quiet && isatty(STDERR_FILENO)};
+    const bool compares = bank == job->bank;
+    const bool checkpoint_failed = job->watch.checkpoint_failed;
+    job->watch = watch_make(&a->bank, job->begin_s);
+    job->watch.checkpoint = a->bank.checkpoint;
+    job->watch.checkpoint_failed = checkpoint_failed;
     const plethron_train_options options = {
         .struct_size = sizeof options,
         .strategy = strategy,
         .planning = (plethron_planning)a->bank.planning,
         .on_progress = watch_progress,
-        .context = &watch,
+        .context = &job->watch,
         .auc = auc,
+        .progress_loss = job->watch.is_wanted,
+        .on_checkpoint = compares && a->bank.checkpoint ? watch_checkpoint : NULL,
+        .checkpoint_every_s = a->bank.every_s,
+        .resume = compares ? job->resume : NULL,
     };
     const double begin_s = now_s();
     const plethron_status status = plethron_train(job->data.dataset, bank, &options, err);
     job->seconds += now_s() - begin_s;
-    watch_erase(&watch);
-    if (!*job->plan) memcpy(job->plan, watch.plan, sizeof job->plan);
+    watch_erase(&job->watch);
+    if (!*job->plan) memcpy(job->plan, job->watch.plan, sizeof job->plan);
     return status;
 }
 
@@ -177,14 +191,15 @@ static void print_head(const sweep_arguments *a, const sweep_job *job) {
 
 static void say_interrupted(const sweep_arguments *a, const sweep_job *job) {
     if (!job->best)
-        say("interrupted: the ranking is of what was reached%s%s; nothing was trained on all rows",
+        say("%s: the ranking is of what was reached%s%s; nothing was trained on all rows", watch_reason(),
             a->table ? ", written to " : "", a->table ? a->table : "");
     else if (!job->replicates)
-        say("interrupted: the best combination was not trained on all rows to its end%s%s",
+        say("%s: the best combination was not trained on all rows to its end%s%s", watch_reason(),
             a->model ? ", and not written to " : "", a->model ? a->model : "");
     else
-        say("interrupted: there are no intervals, as not all bootstrap replicates were trained%s%s",
+        say("%s: there are no intervals, as not all bootstrap replicates were trained%s%s", watch_reason(),
             a->model ? "; the best combination is in " : "", a->model ? a->model : "");
+    watch_say_how_to_go_on(&job->watch);
 }
 
 static void print_best(const sweep_arguments *a, const sweep_job *job) {
@@ -198,11 +213,20 @@ static void print_best(const sweep_arguments *a, const sweep_job *job) {
     if (a->model) printf("trained on all %zu rows: %s\n", job->data.n_samples, a->model);
 }
 
+static plethron_status check_outputs(const sweep_arguments *a, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const char *const paths[] = {a->model, a->table, a->intervals, a->bank.checkpoint};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (paths[i]) TRY(file_check_writable(paths[i], err));
+out:
+    return status;
+}
+
 static plethron_status sweep(const sweep_arguments *a, sweep_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    if (a->model && !a->dry_run) TRY(file_check_writable(a->model, err));
-    if (a->table && !a->dry_run) TRY(file_check_writable(a->table, err));
-    if (a->intervals && !a->dry_run) TRY(file_check_writable(a->intervals, err));
+    job->begin_s = now_s();
+    if (!a->dry_run) TRY(check_outputs(a, err));
+    if (a->bank.resume) TRY(plethron_checkpoint_load(a->bank.resume, &job->resume, err));
     TRY(training_data_read(&a->bank, &job->data, err));
     TRY(training_data_fold(&a->bank, &job->data, err));
     TRY(make_bank(a, job, err));
@@ -237,7 +261,7 @@ int sweep_main(int argc, char **argv) {
     int code = sweep_arguments_parse(argc, argv, &a);
     if (code == CLI_GO_ON) {
         const plethron_status status = sweep(&a, &job, &err);
-        code = status == PLETHRON_ERROR_INTERRUPTED ? CLI_INTERRUPTED : status ? CLI_FAILED : CLI_DONE;
+        code = status == PLETHRON_ERROR_INTERRUPTED ? watch_exit_code(&job.watch) : status ? CLI_FAILED : CLI_DONE;
         if (code == CLI_FAILED) say("%s", err.text);
         if (!stdout_finish()) code = CLI_FAILED;
     }

@@ -11,9 +11,7 @@ static const char *const help[] = {
     "Prints a ranking, and trains the best combination again on all rows.\n"
     "\n"
     "usage: plethron sweep DATA --target COLS [OPTIONS] [-o MODEL]\n"
-    "\n"
-    "DATA is as for 'plethron train'.\n"
-    "\n"
+    "\n" BANK_HELP_FORMATS "\n"
     "What is learnt, and from what\n" BANK_HELP_DATA "\n"
     "What is compared: every combination of these lists\n" BANK_HELP_UNITS "\n"
     "How it is compared\n"
@@ -26,7 +24,7 @@ static const char *const help[] = {
     "      --level P            of the intervals, in percent (default 95)\n",
     "\n"
     "How units are trained\n" BANK_HELP_TRAINING "\n"
-    "Where, and what is written\n" BANK_HELP_RUNNING "  -v, --verbose            say what goes on\n"
+    "Where, and what is written\n" BANK_HELP_RUNNING BANK_HELP_LONG "  -v, --verbose            say what goes on\n"
     "      --top N              combinations to print (default 10)\n"
     "      --table FILE.csv     write a line for each unit\n"
     "      --intervals FILE.csv write the intervals of --bootstrap\n"
@@ -34,6 +32,10 @@ static const char *const help[] = {
     "                           nothing\n"
     "  -o, --output MODEL       train the best combination on all rows and write it (safetensors)\n"
     "  -h, --help               this text\n"
+    "\n"
+    "A checkpoint is of the comparison: what is trained after it is trained again. Ctrl-C or SIGTERM ends the sweep "
+    "early\n"
+    "with exit code 130; a second one ends the program at once.\n"
     "\n"
     "A target with more than two classes is judged by the class whose unit is surest. With --standardize the means "
     "and\n"
@@ -93,6 +95,10 @@ static int check_paths(const sweep_arguments *a) {
         for (size_t j = 0; j < i; j++)
             if (file_same(files[i].path, files[j].path))
                 return usage_error(verb, "%s and %s are both '%s'", files[j].option, files[i].option, files[i].path);
+    for (size_t i = 1; i < sizeof files / sizeof *files; i++) {
+        const int code = bank_arguments_check_output(verb, &a->bank, files[i].option, files[i].path);
+        if (code != CLI_GO_ON) return code;
+    }
     return CLI_GO_ON;
 }
 
@@ -101,11 +107,13 @@ static int check_arguments(sweep_arguments *a) {
     if (code != CLI_GO_ON) return code;
     if (!a->bank.folds) a->bank.folds = DEFAULT_FOLDS;
     if (a->intervals && !a->bootstrap) return usage_error(verb, "--intervals needs --bootstrap");
+    if (a->level && !a->bootstrap) return usage_error(verb, "--level needs --bootstrap");
+    if (!a->level) a->level = DEFAULT_LEVEL;
     return check_paths(a);
 }
 
 int sweep_arguments_parse(int argc, char **argv, sweep_arguments *a) {
-    *a = (sweep_arguments){.bank = bank_arguments_default(), .level = DEFAULT_LEVEL, .top = DEFAULT_TOP};
+    *a = (sweep_arguments){.bank = bank_arguments_default(), .top = DEFAULT_TOP};
     opterr = 0;
     for (int answer; (answer = getopt_long(argc, argv, ":" BANK_SHORT_OPTIONS "o:", options, NULL)) != -1;) {
         if (answer == 'h') return print_help_parts(help);

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { HISTORY_EPOCHS = 1000 }; /* measured when --history-every is not given */
 
@@ -23,11 +22,13 @@ typedef struct training_job {
     unit_grid units;
     float *start;
     plethron_bank *bank;
+    plethron_checkpoint *resume; /* NULL: from the start */
+    training_watch watch;
     double seconds;
-    char plan[PLAN_TEXT];
 } training_job;
 
 static void job_release(training_job *job) {
+    plethron_checkpoint_close(job->resume);
     plethron_bank_close(job->bank);
     free(job->start);
     unit_grid_release(&job->units);
@@ -114,11 +115,12 @@ static int64_t history_interval(const train_arguments *a) {
 static plethron_status train_and_save(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     plethron_output *history = NULL;
-    training_watch watch = {.wants_line = !a->bank.quiet && isatty(STDERR_FILENO)};
+    training_watch *watch = &job->watch;
+    watch->checkpoint = a->bank.checkpoint;
     if (a->history) {
         TRY(plethron_output_open(a->history, &history, err));
-        watch.history = plethron_output_stream(history);
-        watch_history_header(&watch);
+        watch->history = plethron_output_stream(history);
+        watch_history_header(watch);
     }
     const plethron_train_options train_options = {
         .struct_size = sizeof train_options,
@@ -127,14 +129,17 @@ static plethron_status train_and_save(const train_arguments *a, training_job *jo
         .measure_every = history_interval(a),
         .on_measures = watch_measures,
         .on_progress = watch_progress,
-        .context = &watch,
+        .context = watch,
         .auc = a->bank.auc,
+        .progress_loss = watch->is_wanted,
+        .on_checkpoint = watch->checkpoint ? watch_checkpoint : NULL,
+        .checkpoint_every_s = a->bank.every_s,
+        .resume = job->resume,
     };
     double begin_s = now_s();
     plethron_status trained = plethron_train(job->data.dataset, job->bank, &train_options, err);
     job->seconds = now_s() - begin_s;
-    watch_erase(&watch);
-    memcpy(job->plan, watch.plan, sizeof job->plan);
+    watch_erase(watch);
     if (trained != PLETHRON_OK && trained != PLETHRON_ERROR_INTERRUPTED) {
         status = trained;
         goto out;
@@ -204,7 +209,7 @@ out:
 static plethron_status print_summary(const train_arguments *a, const training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     report_line("device", "%s", plethron_device_describe(job->data.device)->name);
-    report_line("plan", "%s", *job->plan ? job->plan : plethron_bank_strategy(job->bank));
+    report_line("plan", "%s", *job->watch.plan ? job->watch.plan : plethron_bank_strategy(job->bank));
     report_line("samples", "%zu", job->data.n_samples);
     report_line("features", "%zu%s", job->data.n_features, a->bank.standardize ? ", standardized" : "");
     if (a->bank.entity) report_line("entities", "%zu", training_data_n_entities(&job->data));
@@ -232,14 +237,24 @@ static void say_transfers(const plethron_device *device) {
 
 static plethron_status plan_only(const train_arguments *a, const training_job *job, plethron_error *err) {
     const plethron_train_options options = {
-        .struct_size = sizeof options, .strategy = a->bank.strategy, .auc = a->bank.auc};
+        .struct_size = sizeof options, .strategy = a->bank.strategy, .auc = a->bank.auc, .resume = job->resume};
     return report_plan(job->data.dataset, job->bank, &options, err);
+}
+
+static plethron_status check_outputs(const train_arguments *a, plethron_error *err) {
+    plethron_status status;
+    TRY(file_check_writable(a->model, err));
+    if (a->history) TRY(file_check_writable(a->history, err));
+    if (a->bank.checkpoint) TRY(file_check_writable(a->bank.checkpoint, err));
+out:
+    return status;
 }
 
 static plethron_status train(const train_arguments *a, training_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    if (!a->dry_run) TRY(file_check_writable(a->model, err));
-    if (a->history && !a->dry_run) TRY(file_check_writable(a->history, err));
+    job->watch = watch_make(&a->bank, now_s());
+    if (!a->dry_run) TRY(check_outputs(a, err));
+    if (a->bank.resume) TRY(plethron_checkpoint_load(a->bank.resume, &job->resume, err));
     TRY(training_data_read(&a->bank, &job->data, err));
     TRY(make_bank(a, job, err));
     TRY(make_dataset(a, job, err));
@@ -255,7 +270,10 @@ static plethron_status train(const train_arguments *a, training_job *job, plethr
     if (a->bank.verbose) say_transfers(job->data.device);
     report_warnings(job->bank);
     bool was_interrupted = status == PLETHRON_ERROR_INTERRUPTED;
-    if (was_interrupted) say("interrupted; what was trained is saved in %s", a->model);
+    if (was_interrupted) {
+        say("%s; what was trained is saved in %s", watch_reason(), a->model);
+        watch_say_how_to_go_on(&job->watch);
+    }
     if (!a->bank.quiet) TRY(print_summary(a, job, err));
     if (was_interrupted) status = PLETHRON_ERROR_INTERRUPTED;
 out:
@@ -270,7 +288,7 @@ int train_main(int argc, char **argv) {
     if (code == CLI_GO_ON) {
         plethron_status status = train(&a, &job, &err);
         bool was_interrupted = status == PLETHRON_ERROR_INTERRUPTED;
-        code = was_interrupted ? CLI_INTERRUPTED : status ? CLI_FAILED : CLI_DONE;
+        code = was_interrupted ? watch_exit_code(&job.watch) : status ? CLI_FAILED : CLI_DONE;
         if (code == CLI_FAILED) say("%s", err.text);
         if (!stdout_finish()) code = CLI_FAILED;
     }

@@ -11,9 +11,7 @@ static const char *const help[] = {
     "Trains perceptrons on a table and saves them as a model.\n"
     "\n"
     "usage: plethron train DATA --target COLS [OPTIONS] -o MODEL\n"
-    "\n"
-    "DATA is a CSV file with a header, or an NPY file, whose columns are named 0, 1, ...\n"
-    "\n"
+    "\n" BANK_HELP_FORMATS "\n"
     "What is learnt, and from what\n" BANK_HELP_DATA
     "      --entity COL         a model for each value of this column, from the rows that have it, all in one go;\n"
     "                           'predict' then looks up each row's own model. With --standardize each on its own\n",
@@ -26,7 +24,7 @@ static const char *const help[] = {
     "      --folds K            how many folds, dealt by class (default 10)\n"
     "      --folds-column COL   a column with the fold of each row instead: 0, 1, ...\n",
     "\n"
-    "Where, and what is written\n" BANK_HELP_RUNNING
+    "Where, and what is written\n" BANK_HELP_RUNNING BANK_HELP_LONG
     "  -v, --verbose            print every unit, and what went to the device and back\n"
     "      --history FILE.csv   write epoch, unit, error_sum and loss\n"
     "      --history-every N    ... every N epochs (default: so that about 1000 epochs are written)\n"
@@ -37,7 +35,9 @@ static const char *const help[] = {
     "\n"
     "The units stand in this order: for each entity, target, class, --loss, --optimizer, --lr, --l2, --l1; the last\n"
     "varies fastest.\n"
-    "Ctrl-C ends the training early: what was reached is saved, and the exit code is 130.\n"
+    "Ctrl-C or SIGTERM ends the training early: what was reached is saved, the exit code is 130, and the checkpoint "
+    "is\n"
+    "there to go on from. A second one ends the program at once.\n"
     "\n"
     "examples:\n"
     "  plethron train examples/digits.csv --target digit --lr 0.5 --epochs 300 --standardize -o digits.safetensors\n"
@@ -45,6 +45,7 @@ static const char *const help[] = {
     "      --l2 0,0.001 --history history.csv -o units.safetensors\n"
     "  plethron train examples/digits.csv --target digit --optimizer adam --lr 0.01 --patience 50 --standardize \\\n"
     "      -o digits.safetensors\n"
+    "  plethron train large.npy --target 0 --checkpoint run.ckpt --every 10m --time-limit 8h -o large.safetensors\n"
     "  plethron train sales.csv --target returned --entity store --standardize --l2 0.01 -o stores.safetensors\n"
     "  plethron train examples/diabetes.csv --target Diabetic --features Smoking,Obesity,Exercise --loss tutorial \\\n"
     "      --reduction sum --epochs 20000 --lr 0.05 --init examples/diabetes-init.npy -o d.safetensors\n",
@@ -121,12 +122,19 @@ static int check_arguments(train_arguments *a) {
         return usage_error(verb, "--history '%s' would overwrite DATA", a->history);
     if (file_same(a->history, a->model)) return usage_error(verb, "--history and -o are both '%s'", a->model);
     if (a->history_every && !a->history) return usage_error(verb, "--history-every needs --history");
+    if (a->history && a->bank.resume)
+        return usage_error(verb, "--history does not go with --resume: it would begin in the middle");
     if (a->bank.patience > 0 && a->hold_out == NO_FOLD) a->hold_out = 0;
     if (!a->bank.folds) a->bank.folds = DEFAULT_FOLDS;
     if (!a->bank.folds_column && a->hold_out >= a->bank.folds)
         return usage_error(verb, "--hold-out %lld is none of the folds 0 to %lld", (long long)a->hold_out,
                            (long long)a->bank.folds - 1);
     return check_entity(a);
+}
+
+static int check_checkpoints(const train_arguments *a) {
+    const int code = bank_arguments_check_output(verb, &a->bank, "-o", a->model);
+    return code == CLI_GO_ON ? bank_arguments_check_output(verb, &a->bank, "--history", a->history) : code;
 }
 
 int train_arguments_parse(int argc, char **argv, train_arguments *a) {
@@ -138,5 +146,6 @@ int train_arguments_parse(int argc, char **argv, train_arguments *a) {
         if (!parse_option(answer, optarg, a)) return CLI_USAGE;
     }
     if (!operands_take(verb, argc, argv, 1, "DATA", &a->bank.data)) return CLI_USAGE;
-    return check_arguments(a);
+    const int code = check_arguments(a);
+    return code == CLI_GO_ON ? check_checkpoints(a) : code;
 }

@@ -95,6 +95,26 @@ static plethron_status check_sizes(const float *X, size_t n_samples, size_t n_fe
     return PLETHRON_OK;
 }
 
+/* Refuses what the device cannot hold, before anything is read or uploaded. */
+static plethron_status check_memory(const plethron_device *device, size_t n_samples, size_t n_features,
+                                    size_t n_targets, const plethron_dataset_options *options, plethron_error *err) {
+    const plethron_device_info *info = plethron_device_describe(device);
+    const uint64_t features_bytes = n_features * sizeof(float);
+    const uint64_t row_bytes =
+        features_bytes + (n_targets + options->n_weight_columns) * sizeof(float) + (options->folds ? 1 : 0);
+    const uint64_t largest = device_is_host(device) ? UINT64_MAX : info->max_alloc_bytes;
+    const uint64_t in_memory = info->memory_bytes / row_bytes, in_a_buffer = largest / features_bytes;
+    const uint64_t n_fit = in_memory < in_a_buffer ? in_memory : in_a_buffer;
+    if (n_samples <= n_fit) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_MEMORY,
+                     "%zu samples of %zu features, with their targets, need %llu bytes on the device, and training "
+                     "some more; %s has %llu, and allows %llu in one buffer: %llu of these samples would fit",
+                     n_samples, n_features, (unsigned long long)(n_samples * row_bytes), info->name,
+                     (unsigned long long)info->memory_bytes,
+                     (unsigned long long)(device_is_host(device) ? info->memory_bytes : largest),
+                     (unsigned long long)n_fit);
+}
+
 static plethron_status check_weights(const plethron_dataset_options *options, size_t n_samples, plethron_error *err) {
     const size_t n_columns = options->n_weight_columns;
     if ((n_columns > 0) != (options->sample_weights != NULL) || n_columns > DATASET_MAX_COUNT)
@@ -295,6 +315,7 @@ plethron_status plethron_dataset_create(plethron_device *device, const float *X,
         memcpy(&chosen, options, options->struct_size);
     }
     TRY(check_sizes(X, n_samples, n_features, Y, n_targets, err));
+    TRY(check_memory(device, n_samples, n_features, n_targets, &chosen, err));
     TRY(check_values(X, n_samples, n_features, "X", false, err));
     TRY(check_values(Y, n_samples, n_targets, "Y", true, err));
     TRY(check_weights(&chosen, n_samples, err));

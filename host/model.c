@@ -1,14 +1,13 @@
 /* Banks as safetensors files; docs/model-format.md describes them. */
-#include "bank.h"
+#include "model.h"
+
 #include "dataset.h"
 #include "io/json_text.h"
-#include "io/safetensors.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_name[] = "plethron";
 static const char format_version[] = "1";
 
 /* The arrays that files had from the first on; later ones may be missing. */
@@ -76,16 +75,14 @@ out:
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-enum { N_PLAIN_TEXTS = 9, N_JSON_TEXTS = 8 };
-
 /* The metadata values that are JSON: names, and the meaning of codes; for free each. */
 static plethron_status write_json_texts(const plethron_bank *bank, const char *path,
-                                        safetensors_text texts[N_JSON_TEXTS], char *values[N_JSON_TEXTS],
+                                        safetensors_text texts[MODEL_N_JSON_TEXTS], char *values[MODEL_N_JSON_TEXTS],
                                         plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const char *const keys[N_JSON_TEXTS] = {"features", "targets",    "classes",   "losses",
-                                            "states",   "optimizers", "schedules", "entities"};
-    json_t *const arrays[N_JSON_TEXTS] = {
+    const char *const keys[MODEL_N_JSON_TEXTS] = {"features", "targets",    "classes",   "losses",
+                                                  "states",   "optimizers", "schedules", "entities"};
+    json_t *const arrays[MODEL_N_JSON_TEXTS] = {
         names_to_json((const char *const *)bank->features.names, bank->features.count),
         names_to_json((const char *const *)bank->targets.names, bank->targets.count),
         classes_to_json(bank),
@@ -95,7 +92,7 @@ static plethron_status write_json_texts(const plethron_bank *bank, const char *p
         names_to_json(bank_schedule_names, COUNT(bank_schedule_names)),
         names_to_json((const char *const *)bank->entities.names, bank->entities.count),
     };
-    for (size_t i = 0; i < N_JSON_TEXTS; i++) {
+    for (size_t i = 0; i < MODEL_N_JSON_TEXTS; i++) {
         if (status == PLETHRON_OK) status = json_text(arrays[i], path, &values[i], err);
         json_decref(arrays[i]);
         texts[i] = (safetensors_text){keys[i], values[i]};
@@ -103,49 +100,67 @@ static plethron_status write_json_texts(const plethron_bank *bank, const char *p
     return status;
 }
 
-plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, plethron_error *err) {
-    plethron_status status;
-    char *values[N_JSON_TEXTS] = {NULL};
-    char check_every[24], batch_size[24], batch_seed[24];
-    snprintf(check_every, sizeof check_every, "%lld", (long long)bank->check_every);
-    snprintf(batch_size, sizeof batch_size, "%lld", (long long)bank->batch_size);
-    snprintf(batch_seed, sizeof batch_seed, "%lld", (long long)bank->batch_seed);
-    safetensors_text texts[N_PLAIN_TEXTS + N_JSON_TEXTS] = {
-        {"format", format_name},
-        {"format_version", format_version},
-        {"plethron_version", plethron_version()},
-        {"reduction", bank_reduction_names[bank->reduction]},
-        {"strategy", bank->strategy},
-        {"check_every", check_every},
-        {"batch_size", batch_size},
-        {"batch_seed", batch_seed},
-        {"entity_column", bank->entity_column ? bank->entity_column : ""},
-    };
-    safetensors_tensor tensors[2 + BANK_N_ARRAYS] = {
-        {"W", SAFETENSORS_F32, 2, {bank->n_features, bank->n_units}, bank->weights},
-        {"b", SAFETENSORS_F32, 1, {bank->n_units}, bank->biases},
-    };
+static const char *number_text(int64_t number, char text[MODEL_NUMBER_TEXT]) {
+    snprintf(text, MODEL_NUMBER_TEXT, "%lld", (long long)number);
+    return text;
+}
+
+static void list_tensors(const plethron_bank *bank, safetensors_tensor tensors[MODEL_N_TENSORS]) {
+    tensors[0] = (safetensors_tensor){"W", SAFETENSORS_F32, 2, {bank->n_features, bank->n_units}, bank->weights};
+    tensors[1] = (safetensors_tensor){"b", SAFETENSORS_F32, 1, {bank->n_units}, bank->biases};
     for (size_t a = 0; a < BANK_N_ARRAYS; a++)
         tensors[2 + a] = (safetensors_tensor){bank_arrays[a].name,
                                               bank_arrays[a].is_integer ? SAFETENSORS_I64 : SAFETENSORS_F32,
                                               1,
                                               {bank->n_units},
                                               bank_array_memory(bank, &bank_arrays[a])};
-    TRY(write_json_texts(bank, path, texts + N_PLAIN_TEXTS, values, err));
-    TRY(safetensors_write(path, tensors, COUNT(tensors), texts, COUNT(texts), err));
+}
+
+plethron_status model_content_make(const plethron_bank *bank, const char *format, const char *path, model_content *out,
+                                   plethron_error *err) {
+    const safetensors_text plain[MODEL_N_PLAIN_TEXTS] = {
+        {"format", format},
+        {"format_version", format_version},
+        {"plethron_version", plethron_version()},
+        {"reduction", bank_reduction_names[bank->reduction]},
+        {"strategy", bank->strategy},
+        {"check_every", number_text(bank->check_every, out->numbers[0])},
+        {"batch_size", number_text(bank->batch_size, out->numbers[1])},
+        {"batch_seed", number_text(bank->batch_seed, out->numbers[2])},
+        {"entity_column", bank->entity_column ? bank->entity_column : ""},
+    };
+    memcpy(out->texts, plain, sizeof plain);
+    list_tensors(bank, out->tensors);
+    return write_json_texts(bank, path, out->texts + MODEL_N_PLAIN_TEXTS, out->json, err);
+}
+
+void model_content_release(model_content *content) {
+    for (size_t i = 0; i < MODEL_N_JSON_TEXTS; i++) free(content->json[i]);
+}
+
+plethron_status plethron_bank_save(const plethron_bank *bank, const char *path, plethron_error *err) {
+    plethron_status status;
+    model_content content = {0};
+    TRY(model_content_make(bank, MODEL_FORMAT, path, &content, err));
+    TRY(safetensors_write(path, content.tensors, MODEL_N_TENSORS, content.texts, MODEL_N_TEXTS, err));
 out:
-    for (size_t i = 0; i < N_JSON_TEXTS; i++) free(values[i]);
+    model_content_release(&content);
     return status;
 }
 
 /* ---- Loading ----------------------------------------------------------------------------------------------------- */
 
-static plethron_status check_format(const safetensors_file *file, const char *path, plethron_error *err) {
+static plethron_status check_format(const safetensors_file *file, const char *path, const char *format,
+                                    plethron_error *err) {
     const char *name = safetensors_text_get(file, "format"), *version = safetensors_text_get(file, "format_version");
-    if (!name || strcmp(name, format_name) != 0)
+    const bool wants_model = strcmp(format, MODEL_FORMAT) == 0;
+    if (name && wants_model && strcmp(name, MODEL_CHECKPOINT_FORMAT) == 0)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: metadata 'format' is '%.40s': '%s' was expected, so this is no plethron model", path,
-                         name ? name : "", format_name);
+                         "%s: is a checkpoint of a training, which can be resumed: a model was expected", path);
+    if (!name || strcmp(name, format) != 0)
+        return error_set(err, PLETHRON_ERROR_FORMAT,
+                         "%s: metadata 'format' is '%.40s': '%s' was expected, so this is no plethron %s", path,
+                         name ? name : "", format, wants_model ? "model" : "checkpoint");
     if (!version || strcmp(version, format_version) != 0)
         return error_set(err, PLETHRON_ERROR_FORMAT,
                          "%s: metadata 'format_version' is '%.40s': this version reads '%s'", path,
@@ -185,9 +200,8 @@ out:
     return status;
 }
 
-/* The whole number in a metadata text, or `otherwise` where there is none. */
-static plethron_status load_number(const safetensors_file *file, const char *path, const char *key, int64_t otherwise,
-                                   int64_t *out, plethron_error *err) {
+plethron_status model_number(const safetensors_file *file, const char *path, const char *key, int64_t otherwise,
+                             int64_t *out, plethron_error *err) {
     const char *text = safetensors_text_get(file, key);
     char *end = NULL;
     if (!text) {
@@ -206,9 +220,9 @@ static plethron_status load_number(const safetensors_file *file, const char *pat
 static plethron_status load_numbers(const safetensors_file *file, const char *path, plethron_bank *bank,
                                     plethron_error *err) {
     plethron_status status;
-    TRY(load_number(file, path, "check_every", BANK_CHECK_EVERY, &bank->check_every, err));
-    TRY(load_number(file, path, "batch_size", 0, &bank->batch_size, err));
-    TRY(load_number(file, path, "batch_seed", 0, &bank->batch_seed, err));
+    TRY(model_number(file, path, "check_every", BANK_CHECK_EVERY, &bank->check_every, err));
+    TRY(model_number(file, path, "batch_size", 0, &bank->batch_size, err));
+    TRY(model_number(file, path, "batch_seed", 0, &bank->batch_seed, err));
 out:
     return status;
 }
@@ -315,14 +329,13 @@ out:
     return status;
 }
 
-plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethron_error *err) {
+plethron_status model_read(const safetensors_file *file, const char *path, const char *format, plethron_bank **out,
+                           plethron_error *err) {
     plethron_status status;
     plethron_error cause;
-    safetensors_file *file = NULL;
     safetensors_tensor weights;
     plethron_bank *bank = NULL;
-    TRY(safetensors_open(path, &file, err));
-    TRY(check_format(file, path, err));
+    TRY(check_format(file, path, format, err));
     TRY(safetensors_tensor_get(file, "W", SAFETENSORS_F32, 2, &weights, err));
     TRY(in_file(bank_allocate(weights.shape[0], weights.shape[1], &bank, &cause), path, &cause, err));
     TRY(load_arrays(file, path, bank, err));
@@ -336,6 +349,15 @@ plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethr
     bank = NULL;
 out:
     plethron_bank_close(bank);
+    return status;
+}
+
+plethron_status plethron_bank_load(const char *path, plethron_bank **out, plethron_error *err) {
+    plethron_status status;
+    safetensors_file *file = NULL;
+    TRY(safetensors_open(path, &file, err));
+    TRY(model_read(file, path, MODEL_FORMAT, out, err));
+out:
     safetensors_close(file);
     return status;
 }

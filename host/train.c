@@ -3,6 +3,7 @@
 #include "train.h"
 
 #include "bank.h"
+#include "checkpoint.h"
 #include "strategy.h"
 #include "train_problem.h"
 
@@ -13,6 +14,10 @@
 
 /* Epochs between two looks at progress: about this long. */
 static const double chunk_s = 0.05;
+
+/* Where the losses are measured for progress: the first time after so long, and for this share of the time at most. */
+static const double first_loss_s = 2.0;
+static const double loss_share = 0.02;
 
 typedef struct training {
     plethron_dataset *dataset;
@@ -33,6 +38,10 @@ typedef struct training {
     int64_t epochs_before; /* that it had run before */
     int64_t epochs_run;
     double start_s;
+    double measured_s, measuring_s; /* when the units were measured last, and how long that took */
+    bool measured;
+    plethron_checkpoint *checkpoint; /* NULL unless the caller wants them */
+    double checkpoint_s;             /* when the last one was given */
     bool planned;
     bool interrupted;
 } training;
@@ -64,6 +73,13 @@ static uint64_t data_bytes(const plethron_dataset *dataset) {
     return dataset->y_stride * (values_a_row * sizeof(float) + (dataset->n_folds ? 1 : 0));
 }
 
+/* Units that would find room, where p->n_units need `unit_bytes` in all. */
+static size_t units_that_fit(const train_problem *p, uint64_t memory_bytes, uint64_t unit_bytes) {
+    const uint64_t data = data_bytes(p->dataset);
+    const uint64_t room = memory_bytes > data ? memory_bytes - data : 0;
+    return (size_t)((double)p->n_units * ((double)room / (double)unit_bytes));
+}
+
 /* Refuses what the device cannot hold, before anything is trained. While the areas are found the strategy is gone. */
 static plethron_status check_memory(const train_problem *p, const train_plan *plan, bool auc, plethron_error *err) {
     const plethron_device_info *info = plethron_device_describe(p->dataset->device);
@@ -74,11 +90,13 @@ static plethron_status check_memory(const train_problem *p, const train_plan *pl
     const uint64_t largest = sorted > live.largest ? sorted : live.largest;
     if (needed > info->memory_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY,
-                         "training %zu units needs %llu bytes on the device, %llu of them for the data%s; %s has %llu: "
-                         "fewer units at a time need less",
+                         "training %zu units needs %llu bytes on the device, %llu of them for the data%s%s; %s has "
+                         "%llu: about %zu units at a time would fit",
                          p->n_units, (unsigned long long)needed, (unsigned long long)data_bytes(p->dataset),
-                         auc ? ", some for the area under the ROC curve" : "", info->name,
-                         (unsigned long long)info->memory_bytes);
+                         auc ? ", some for the area under the ROC curve" : "",
+                         p->uses & USE_SHUFFLE ? ", some for the features in each batch's order" : "", info->name,
+                         (unsigned long long)info->memory_bytes,
+                         units_that_fit(p, info->memory_bytes, live.all + besides));
     if (!device_is_host(p->dataset->device) && largest > info->max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY,
                          "training %zu units needs a buffer of %llu bytes%s; %s allows %llu in one", p->n_units,
@@ -158,10 +176,14 @@ out:
 static plethron_status measure(training *self, plethron_error *err) {
     plethron_status status;
     void *totals = NULL;
+    const double begin_s = now_s();
     TRY(memory_allocate(MEASURE_SUMS * self->problem.unit_stride, sizeof(float), "the measures", &totals, err));
     TRY(live_measure(self->live, self->run, totals, err));
     for (size_t j = 0; j < self->problem.n_units; j++)
         bank_problem_measure(&self->whole, self->chosen[j], (const float *)totals + j, self->problem.unit_stride);
+    self->measured = true;
+    self->measured_s = now_s();
+    self->measuring_s = self->measured_s - begin_s;
 out:
     free(totals);
     return status;
@@ -217,7 +239,7 @@ static plethron_status compact(training *self, size_t n_live, plethron_error *er
     plethron_status status = PLETHRON_OK;
     size_t *chosen = NULL, n = 0;
     if (n_live == 0 || 2 * n_live > self->problem.n_units || self->problem.n_units <= FEW_UNITS) return status;
-    if (self->options.measure_every > 0) TRY(measure(self, err)); /* what is shown of them from now on */
+    if (self->measured) TRY(measure(self, err)); /* what is shown of them from now on */
     TRY(bring_home(self, err));
     TRY(list_units(self, still_trains, &chosen, &n, err));
     leave_device(self);
@@ -248,6 +270,20 @@ out:
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
 
+/* The lowest of the last measured losses; NaN without. */
+static float best_loss(const training *self) {
+    float best = NAN;
+    for (size_t j = 0; self->measured && j < self->bank->n_units; j++)
+        best = fminf(best, self->whole.measures.loss[j]); /* of a number and NaN: the number */
+    return best;
+}
+
+static bool loss_is_due(const training *self) {
+    if (!self->options.progress_loss) return false;
+    if (!self->measured) return now_s() - self->start_s >= first_loss_s;
+    return (now_s() - self->measured_s) * loss_share >= self->measuring_s;
+}
+
 /* False when the callback asks to stop. */
 static bool tell_progress(const training *self, size_t n_live) {
     if (!self->options.on_progress) return true;
@@ -258,6 +294,8 @@ static bool tell_progress(const training *self, size_t n_live) {
         .elapsed_s = now_s() - self->start_s,
         .plan = self->plan.text,
         .n_live = n_live,
+        .n_units = self->bank->n_units,
+        .best_loss = best_loss(self),
     };
     return self->options.on_progress(self->options.context, &progress);
 }
@@ -267,6 +305,22 @@ static int64_t adapt_chunk(int64_t chunk, double took_s) {
     if (took_s < 0.5 * chunk_s && chunk < INT32_MAX) return 2 * chunk;
     if (took_s > 2.0 * chunk_s && chunk > 1) return chunk / 2;
     return chunk;
+}
+
+static plethron_status give_checkpoint(training *self, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    if (!self->checkpoint) return status;
+    TRY(bring_home(self, err));
+    checkpoint_take(self->checkpoint, &self->whole.problem, self->epochs_run);
+    self->options.on_checkpoint(self->options.context, self->checkpoint);
+    self->checkpoint_s = now_s(); /* counted from the end of the work for it */
+out:
+    return status;
+}
+
+static bool checkpoint_is_due(const training *self) {
+    const double every_s = self->options.checkpoint_every_s;
+    return self->checkpoint && every_s > 0.0 && now_s() - self->checkpoint_s >= every_s;
 }
 
 static plethron_status run_epochs(training *self, plethron_error *err) {
@@ -288,13 +342,16 @@ static plethron_status run_epochs(training *self, plethron_error *err) {
         if (count == chunk) chunk = adapt_chunk(chunk, now_s() - before_s);
         self->epochs_run += count;
         n_live = count_live(self);
+        if (loss_is_due(self)) TRY(measure(self, err));
         go_on = tell_progress(self, n_live) && n_live > 0;
+        if (go_on && checkpoint_is_due(self)) TRY(give_checkpoint(self, err));
         if (go_on && every > 0 && self->epochs_run % every == 0) {
             TRY(measure(self, err));
             tell_measures(self);
         }
     }
     self->interrupted = n_live > 0;
+    TRY(give_checkpoint(self, err));
 out:
     return status;
 }
@@ -310,30 +367,53 @@ static plethron_status check_options(const plethron_train_options *options, cons
         return error_set(err, PLETHRON_ERROR_ARGUMENT,
                          "planning is %d: 0 (estimate), 1 (measure) and 2 (random) are allowed",
                          (int)options->planning);
+    if (!(options->checkpoint_every_s >= 0.0))
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "checkpoint_every_s is %g: 0 or more is allowed",
+                         options->checkpoint_every_s);
     if (options->auc && dataset->n_entities > 0)
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "the area under the ROC curve with entities is not supported");
     return PLETHRON_OK;
 }
 
+/* Takes up a checkpoint: the problem becomes what it had reached, and its strategy stays. */
+static plethron_status resume(const plethron_train_options *options, const plethron_bank *bank,
+                              const dataset_digest *data, bank_problem *whole, const char **strategy_name,
+                              int64_t *epochs_run, plethron_error *err) {
+    const plethron_checkpoint *from = options->resume;
+    *strategy_name = options->strategy;
+    if (!from) return PLETHRON_OK;
+    const plethron_status status = checkpoint_check(from, bank, data, options->strategy, err);
+    if (status != PLETHRON_OK) return status;
+    checkpoint_put(from, &whole->problem);
+    *strategy_name = from->strategy;
+    *epochs_run = from->epochs_run;
+    return PLETHRON_OK;
+}
+
 static plethron_status train(training *self, plethron_error *err) {
     plethron_status status;
     size_t *all = NULL, n = 0;
+    dataset_digest data;
     self->start_s = now_s();
     TRY(check_options(&self->options, self->dataset, err));
     TRY(device_check_process(self->dataset->device, err));
     TRY(bank_problem_open(self->bank, self->dataset, &self->whole, err));
+    if (self->options.on_checkpoint || self->options.resume) TRY(dataset_digest_find(self->dataset, &data, err));
+    TRY(resume(&self->options, self->bank, &data, &self->whole, &self->strategy, &self->epochs_run, err));
     for (size_t j = 0; j < self->bank->n_units; j++) {
         const int64_t epochs = problem_integers(&self->whole.problem, UNIT_EPOCHS)[j];
         if (epochs <= self->n_epochs) continue;
         self->n_epochs = epochs;
         self->epochs_before = self->bank->epochs_done[j];
     }
-    self->strategy = self->options.strategy;
     TRY(list_units(self, every_unit, &all, &n, err));
     TRY(enter_device(self, all, n, err));
     self->strategy = self->plan.strategy->name; /* of all units, whoever is left */
     TRY(weigh(self, err));
+    if (self->options.on_checkpoint)
+        TRY(checkpoint_open(self->bank, &self->whole.problem, self->strategy, &data, &self->checkpoint, err));
+    self->checkpoint_s = now_s();
     TRY(run_epochs(self, err));
     TRY(finish(self, err));
     tell_measures(self);
@@ -356,6 +436,7 @@ plethron_status train_with_tiling(plethron_dataset *dataset, plethron_bank *bank
         memcpy(&self.options, options, options->struct_size);
     }
     plethron_status status = train(&self, err);
+    plethron_checkpoint_close(self.checkpoint);
     leave_device(&self);
     bank_problem_close(&self.whole);
     return status;
@@ -368,11 +449,17 @@ plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank, c
 
 /* ---- Planning only ----------------------------------------------------------------------------------------------- */
 
-static void describe_plan(const train_problem *p, const train_plan *plan, plethron_plan *out) {
+/* Epochs that a unit has still to run at most. */
+static int64_t epochs_left(const train_problem *p, size_t j, int64_t epochs_run) {
+    const int64_t left = problem_integers(p, UNIT_EPOCHS)[j] - epochs_run;
+    return problem_state_integers(p, STATE_ACTIVE)[j] && left > 0 ? left : 0;
+}
+
+static void describe_plan(const train_problem *p, const train_plan *plan, int64_t epochs_run, plethron_plan *out) {
     double unit_rows = 0.0; /* rows times epochs, of all units */
     int64_t n_epochs = 0;
     for (size_t j = 0; j < p->n_units; j++) {
-        const int32_t epochs = problem_integers(p, UNIT_EPOCHS)[j];
+        const int64_t epochs = epochs_left(p, j, epochs_run);
         unit_rows += (double)epochs * (double)problem_integers(p, UNIT_ROWS)[j];
         if (epochs > n_epochs) n_epochs = epochs;
     }
@@ -388,6 +475,9 @@ plethron_status plethron_train_plan(const plethron_dataset *dataset, const pleth
     plethron_status status;
     bank_problem whole = {0};
     train_plan plan;
+    dataset_digest data;
+    const char *strategy_name;
+    int64_t epochs_run = 0;
     plethron_train_options chosen = {.struct_size = sizeof chosen};
     const size_t struct_size = out->struct_size;
     plethron_plan found = {.struct_size = struct_size};
@@ -398,9 +488,11 @@ plethron_status plethron_train_plan(const plethron_dataset *dataset, const pleth
     }
     TRY(check_options(&chosen, dataset, err));
     TRY(bank_problem_open(bank, dataset, &whole, err));
-    TRY(plan_choose(&whole.problem, chosen.strategy, NULL, &plan, err));
+    if (chosen.resume) TRY(dataset_digest_find(dataset, &data, err));
+    TRY(resume(&chosen, bank, &data, &whole, &strategy_name, &epochs_run, err));
+    TRY(plan_choose(&whole.problem, strategy_name, NULL, &plan, err));
     TRY(check_memory(&whole.problem, &plan, chosen.auc, err));
-    describe_plan(&whole.problem, &plan, &found);
+    describe_plan(&whole.problem, &plan, epochs_run, &found);
     memcpy(out, &found, struct_size);
 out:
     bank_problem_close(&whole);

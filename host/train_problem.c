@@ -298,7 +298,7 @@ void bank_problem_weigh(bank_problem *self, const plethron_bank *bank, const flo
         const float full = full_weight(self, j);
         const bool has_rows = full > 0.0f;
         problem_floats(p, UNIT_SCALE)[j] = bank->reduction == PLETHRON_REDUCTION_SUM || !has_rows ? 1.0f : 1.0f / full;
-        problem_state_integers(p, STATE_ACTIVE)[j] = has_rows;
+        if (!has_rows) problem_state_integers(p, STATE_ACTIVE)[j] = 0;
         p->held_scale[j] = self->held[j] > 0.0f ? 1.0f / self->held[j] : 0.0f;
         if (!(self->held[j] > 0.0f)) problem_integers(p, UNIT_PATIENCE)[j] = 0; /* nothing to wait for */
     }

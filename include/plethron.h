@@ -193,7 +193,8 @@ typedef struct plethron_dataset_options {
  *                               may be NULL with n_targets 0 only for prediction-like uses (train refuses it)
  * The data set keeps `device` borrowed: close it before the device.
  * Errors: PLETHRON_ERROR_ARGUMENT for a zero size, a product that overflows, or a value that is not allowed (the text
- * names row and column); PLETHRON_ERROR_MEMORY names what was needed and what the device has.
+ * names row and column); PLETHRON_ERROR_MEMORY names what was needed, what the device has, and how many rows would
+ * fit, before anything is uploaded.
  * Cost: one pass over X, n_samples * n_features * 4 bytes uploaded; two more passes on the device to standardise. */
 PLETHRON_API plethron_status plethron_dataset_create(plethron_device *device, const float *X, size_t n_samples,
                                                      size_t n_features, const float *Y, size_t n_targets,
@@ -461,7 +462,12 @@ typedef struct plethron_progress {
     double elapsed_s;
     const char *plan; /* the plan in one line: strategy, tile sizes, device */
     size_t n_live;    /* units that still train */
+    size_t n_units;   /* of the bank */
+    float best_loss;  /* the lowest of the losses that were measured last, whatever for; NaN before there were any */
 } plethron_progress;
+
+/* Where a training stands: everything that is needed to go on with it. */
+typedef struct plethron_checkpoint plethron_checkpoint;
 
 /* How the planner chooses a strategy and its tile sizes. */
 typedef enum plethron_planning {
@@ -482,18 +488,43 @@ typedef struct plethron_train_options {
     void *context;
     plethron_planning planning; /* where `strategy` is given, it is the only one tried */
     int64_t planning_seed;
-    bool auc; /* find the area under the ROC curve of each unit at the end: a sort of the rows a unit */
+    bool auc;           /* find the area under the ROC curve of each unit at the end: a sort of the rows a unit */
+    bool progress_loss; /* measure the units now and then, for a fiftieth of the time, to tell on_progress of their
+                           best loss: from 2 s on */
+
+    /* Called with where the training stands, between chunks of epochs when checkpoint_every_s seconds have passed since
+     * the last time (0, the default: never), and when its epochs are over or on_progress has stopped it. The checkpoint
+     * is borrowed during the call; plethron_checkpoint_save keeps it. */
+    void (*on_checkpoint)(void *context, const plethron_checkpoint *checkpoint);
+    double checkpoint_every_s;
+    /* Go on from here, with the bank as it was before that training, the same data and the same options: the result has
+     * the bits of a training that was never stopped. Its strategy stays. Borrowed; NULL: from the bank. */
+    const plethron_checkpoint *resume;
 } plethron_train_options;
+
+/* Saves to, and loads from, a safetensors file (docs/model-format.md), which appears whole or not at all. Loading
+ * trusts nothing in the file, and finds a byte that has changed by a checksum.
+ * A checkpoint holds the bank as it was before the training, each unit's weights, moments, best weights and state, how
+ * many epochs were run, the strategy, and digests of the data set.
+ * Errors: PLETHRON_ERROR_FILE, PLETHRON_ERROR_FORMAT with what was expected, PLETHRON_ERROR_MEMORY. */
+PLETHRON_API plethron_status plethron_checkpoint_save(const plethron_checkpoint *checkpoint, const char *path,
+                                                      plethron_error *err);
+PLETHRON_API plethron_status plethron_checkpoint_load(const char *path, plethron_checkpoint **out, plethron_error *err);
+PLETHRON_API void plethron_checkpoint_close(plethron_checkpoint *checkpoint);
 
 /* Trains every unit of the bank on the data set, on the data set's device, until its epochs are done or one of its
  * rules stops it. Units that have stopped cost nothing more. A bank that was trained before goes on from its weights
- * and its epoch count, with moments of 0. On success (and on PLETHRON_ERROR_INTERRUPTED) weights, states and measures
- * of the bank are those reached; on any other error the bank is as before. Errors, before anything is trained:
- * PLETHRON_ERROR_ARGUMENT (n_features differ; a target column, weight column, fold or entity that does not exist;
- * target values outside [0, 1] for a unit without a class; a patience without an excluded fold; a tolerance with
- * batches), PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason), PLETHRON_ERROR_MEMORY,
- * PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. What concerns one unit only is its state. Cost: 4 * n_samples *
- * n_features flops a unit and epoch; for units of entities, of the entity's samples. */
+ * and its epoch count, with moments of 0; only from a checkpoint (plethron_train_options.resume) a training goes on as
+ * if it had never stopped. On success (and on PLETHRON_ERROR_INTERRUPTED) weights, states and measures of the bank are
+ * those reached; on any other error the bank is as before.
+ * Errors, before anything is trained: PLETHRON_ERROR_ARGUMENT (n_features differ; a target column, weight column, fold
+ * or entity that does not exist; target values outside [0, 1] for a unit without a class; a patience without an
+ * excluded fold; a tolerance with batches; a checkpoint of another bank, data set or strategy, with what differs),
+ * PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason), PLETHRON_ERROR_MEMORY (what is
+ * needed, what there is, and how many units would fit), PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. What concerns one
+ * unit only is its state.
+ * Cost: 4 * n_samples * n_features flops a unit and epoch; for units of entities, of the entity's samples. With
+ * checkpoints, the data set is read back from the device once, for its digests: at about 0.3 GB/s a core. */
 PLETHRON_API plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank,
                                             const plethron_train_options *options, plethron_error *err);
 

@@ -37,7 +37,7 @@ set(below_strategies public status device program dataset host_kernels problem f
 layer(strategies FILES host/live*.* host/strategy*.* USES ${below_strategies} random)
 layer(plan FILES host/plan*.* USES ${below_strategies} strategies random)
 layer(
-    train FILES host/bank*.* host/model*.* host/export*.* host/train*.* host/predict*.*
+    train FILES host/bank*.* host/model*.* host/export*.* host/checkpoint*.* host/train*.* host/predict*.*
     USES ${below_strategies} random strategies plan io)
 set(internal ${below_strategies} ceilings handles random strategies plan train io)
 layer(tests FILES tests/*.c tests/*.h tests/fuzz/*.c tests/fuzz/*.h USES ${internal} OpenCL)

@@ -1,0 +1,85 @@
+/* A part's digest is the SHA-256 of its length and of the SHA-256s of its pieces, which all cores find together. */
+#include "dataset_digest.h"
+
+#include <sha2.h>
+#include <stdlib.h>
+
+enum { PIECE_BYTES = 1 << 18, PIECES_AT_ONCE = 64 };
+
+const char *const dataset_part_names[DATASET_PARTS] = {"the features", "the targets", "the sample weights", "the folds",
+                                                       "the entities' rows"};
+
+typedef struct piece_digest {
+    uint8_t bytes[SHA256_DIGEST_LENGTH];
+} piece_digest;
+
+static void add_pieces(const unsigned char *block, size_t n_bytes, SHA2_CTX *of_part) {
+    piece_digest digests[PIECES_AT_ONCE];
+    const size_t n_pieces = (n_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+#pragma omp parallel for if (n_pieces > 1)
+    for (size_t p = 0; p < n_pieces; p++) {
+        const size_t left = n_bytes - p * PIECE_BYTES;
+        SHA2_CTX of_piece;
+        SHA256Init(&of_piece);
+        SHA256Update(&of_piece, block + p * PIECE_BYTES, left < PIECE_BYTES ? left : PIECE_BYTES);
+        SHA256Final(digests[p].bytes, &of_piece);
+    }
+    SHA256Update(of_part, digests[0].bytes, n_pieces * sizeof *digests);
+}
+
+static void end_part(SHA2_CTX *of_part, char text[DIGEST_TEXT]) {
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA256Final(digest, of_part);
+    for (size_t i = 0; i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* Where there is no such buffer it has no bytes. */
+static plethron_status digest_buffer(device_buffer *buffer, size_t n_bytes, unsigned char *block,
+                                     char text[DIGEST_TEXT], plethron_error *err) {
+    const size_t block_bytes = (size_t)PIECES_AT_ONCE * PIECE_BYTES;
+    const uint64_t length = buffer ? n_bytes : 0;
+    SHA2_CTX of_part;
+    SHA256Init(&of_part);
+    SHA256Update(&of_part, (const uint8_t *)&length, sizeof length);
+    for (size_t at = 0; at < length; at += block_bytes) {
+        const size_t count = length - at < block_bytes ? (size_t)length - at : block_bytes;
+        const plethron_status status = device_buffer_download(buffer, at, count, block, err);
+        if (status != PLETHRON_OK) return status;
+        add_pieces(block, count, &of_part);
+    }
+    end_part(&of_part, text);
+    return PLETHRON_OK;
+}
+
+static void digest_ranges(const plethron_dataset *dataset, char text[DIGEST_TEXT]) {
+    SHA2_CTX of_part;
+    SHA256Init(&of_part);
+    for (size_t e = 0; e < dataset_n_ranges(dataset); e++) {
+        const uint64_t n_rows = dataset->ranges[e].n_rows;
+        SHA256Update(&of_part, (const uint8_t *)&n_rows, sizeof n_rows);
+    }
+    end_part(&of_part, text);
+}
+
+plethron_status dataset_digest_find(const plethron_dataset *dataset, dataset_digest *out, plethron_error *err) {
+    plethron_status status;
+    void *block = NULL;
+    const size_t column_bytes = dataset->y_stride * sizeof(float);
+    const struct {
+        enum dataset_part part;
+        device_buffer *buffer;
+        size_t n_bytes;
+    } buffers[] = {
+        {DATASET_FEATURES, dataset->X, dataset->n_features * column_bytes},
+        {DATASET_TARGETS, dataset->Y, dataset->n_targets * column_bytes},
+        {DATASET_WEIGHTS, dataset->weights, dataset->n_weight_columns * column_bytes},
+        {DATASET_FOLDS, dataset->folds, dataset->y_stride},
+    };
+    TRY(memory_allocate_unset(PIECES_AT_ONCE, PIECE_BYTES, "a block of the data set", &block, err));
+    for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
+        TRY(digest_buffer(buffers[b].buffer, buffers[b].n_bytes, block, out->parts[buffers[b].part], err));
+    digest_ranges(dataset, out->parts[DATASET_ENTITIES]);
+out:
+    free(block);
+    return status;
+}
