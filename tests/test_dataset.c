@@ -160,6 +160,39 @@ static void small_noise_on_a_large_offset(void **state) {
 
 /* ---- Refusals ---------------------------------------------------------------------------------------------------- */
 
+/* Refused before a value is read (there are none here) or anything is uploaded, with how many rows would fit. */
+static void check_memory(plethron_device *device) {
+    enum { MANY_FEATURES = 4096, N_TARGETS = 2, N_COLUMNS = 3 };
+    const plethron_device_info *info = plethron_device_describe(device);
+    const uint64_t row_bytes = (MANY_FEATURES + N_TARGETS + N_COLUMNS) * sizeof(float) + 1;
+    uint64_t n_fit = info->memory_bytes / row_bytes;
+    if (!device_is_host(device) && info->max_alloc_bytes / (MANY_FEATURES * sizeof(float)) < n_fit)
+        n_fit = info->max_alloc_bytes / (MANY_FEATURES * sizeof(float));
+    const size_t n_samples = (size_t)n_fit + 1;
+    const float nothing = 0.0f;
+    const uint8_t fold = 0;
+    const plethron_dataset_options options = {
+        .struct_size = sizeof options, .sample_weights = &nothing, .n_weight_columns = N_COLUMNS, .folds = &fold};
+    plethron_error err;
+    plethron_dataset *out = NULL;
+    char needed[64], fits[64];
+    snprintf(needed, sizeof needed, "need %llu bytes", (unsigned long long)(n_samples * row_bytes));
+    snprintf(fits, sizeof fits, " %llu of these samples would fit", (unsigned long long)n_fit);
+    assert_fails(
+        PLETHRON_ERROR_MEMORY,
+        plethron_dataset_create(device, &nothing, n_samples, MANY_FEATURES, &nothing, N_TARGETS, &options, &out, &err),
+        &err, needed, info->name, fits);
+    plethron_counters counters = {.struct_size = sizeof counters};
+    assert_works(plethron_device_counters(device, &counters, &err), &err);
+    assert_int_equal(counters.uploads, 0);
+    assert_null(out);
+}
+
+static void more_than_the_device_holds(void **state) {
+    (void)state;
+    on_each_device(check_memory);
+}
+
 static void refusals(void **state) {
     (void)state;
     enum { N = 3, N_FEATURES = 2 };
@@ -306,6 +339,7 @@ int main(void) {
         cmocka_unit_test(moments_and_values),
         cmocka_unit_test(small_noise_on_a_large_offset),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(more_than_the_device_holds),
         cmocka_unit_test(values_that_are_not_finite),
         cmocka_unit_test(one_class_detection),
     };

@@ -24,10 +24,12 @@ typedef struct scene {
     const char *selector;
     char folder[SUPPORT_PATH_BYTES]; /* the model file stands here, alone */
     char model[SUPPORT_PATH_BYTES];
-    char cache[SUPPORT_PATH_BYTES]; /* of kernels; may not exist */
+    char checkpoint_folder[SUPPORT_PATH_BYTES], checkpoint_path[SUPPORT_PATH_BYTES]; /* one of `begin_training` */
+    char cache[SUPPORT_PATH_BYTES];                                                  /* of kernels; may not exist */
     plethron_device *device;
     plethron_dataset *dataset;
     plethron_bank *bank;
+    plethron_checkpoint *checkpoint;
     plethron_table *table;
     plethron_classes *classes;
     float P[N * N_UNITS];
@@ -125,6 +127,52 @@ static plethron_status train_with_areas(scene *s, plethron_error *err) {
     return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
 }
 
+/* A strategy that the host has, too, so that a checkpoint from there serves on each device. */
+static const char of_checkpoints[] = "grouped";
+
+static bool stop_at_once(void *context, const plethron_progress *progress) {
+    (void)context;
+    return progress->epoch < 1;
+}
+
+static void keep_at_path(void *context, const plethron_checkpoint *checkpoint) {
+    const scene *s = context;
+    plethron_error err;
+    assert_works(plethron_checkpoint_save(checkpoint, s->checkpoint_path, &err), &err);
+}
+
+static void ignore_checkpoint(void *context, const plethron_checkpoint *checkpoint) {
+    (void)context;
+    (void)checkpoint;
+}
+
+/* Stops after an epoch and leaves a checkpoint in its file. */
+static plethron_status begin_training(scene *s, plethron_error *err) {
+    const plethron_train_options options = {.struct_size = sizeof options,
+                                            .strategy = of_checkpoints,
+                                            .on_progress = stop_at_once,
+                                            .on_checkpoint = keep_at_path,
+                                            .context = s};
+    return plethron_train(s->dataset, s->bank, &options, err);
+}
+
+static plethron_status load_checkpoint(scene *s, plethron_error *err) {
+    return plethron_checkpoint_load(s->checkpoint_path, &s->checkpoint, err);
+}
+
+static plethron_status save_checkpoint(scene *s, plethron_error *err) {
+    return plethron_checkpoint_save(s->checkpoint, s->model, err);
+}
+
+/* Goes on from the checkpoint, and gives others. */
+static plethron_status resume(scene *s, plethron_error *err) {
+    const plethron_train_options options = {.struct_size = sizeof options,
+                                            .on_checkpoint = ignore_checkpoint,
+                                            .checkpoint_every_s = 1e-9,
+                                            .resume = s->checkpoint};
+    return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
+}
+
 static plethron_status predict(scene *s, plethron_error *err) {
     return plethron_predict(s->device, s->bank, X, N, s->P, err);
 }
@@ -191,11 +239,13 @@ static plethron_status measure_ceilings(scene *s, plethron_error *err) {
 static void clear(scene *s) {
     plethron_classes_close(s->classes);
     plethron_table_close(s->table);
+    plethron_checkpoint_close(s->checkpoint);
     plethron_bank_close(s->bank);
     plethron_dataset_close(s->dataset);
     plethron_device_close(s->device);
     s->classes = NULL;
     s->table = NULL;
+    s->checkpoint = NULL;
     s->bank = NULL;
     s->dataset = NULL;
     s->device = NULL;
@@ -224,6 +274,8 @@ static const struct stage {
     {"export as C", {create_bank, name_features, name_targets, name_classes, export_c}},
     {"export as ONNX", {create_bank, name_features, name_targets, name_classes, export_onnx}},
     {"load", {load}},
+    {"load a checkpoint", {load_checkpoint}},
+    {"save a checkpoint", {load_checkpoint, save_checkpoint}},
     {"csv", {open_csv}},
     {"npy", {open_npy}},
     {"npz", {open_npz}},
@@ -287,6 +339,7 @@ static void expect_untouched(const scene *now, const scene *before, const plethr
     assert_ptr_equal(now->device, before->device);
     assert_ptr_equal(now->dataset, before->dataset);
     assert_ptr_equal(now->bank, before->bank);
+    assert_ptr_equal(now->checkpoint, before->checkpoint);
     assert_ptr_equal(now->table, before->table);
     assert_ptr_equal(now->classes, before->classes);
     assert_memory_equal(now->P, before->P, sizeof now->P);
@@ -323,6 +376,7 @@ static void expect_result(const scene *s, const scene *reference) {
     assert_int_equal(s->device != NULL, reference->device != NULL);
     assert_int_equal(s->dataset != NULL, reference->dataset != NULL);
     assert_int_equal(s->bank != NULL, reference->bank != NULL);
+    assert_int_equal(s->checkpoint != NULL, reference->checkpoint != NULL);
     assert_int_equal(s->table != NULL, reference->table != NULL);
     assert_int_equal(s->classes != NULL, reference->classes != NULL);
     assert_memory_equal(s->P, reference->P, sizeof s->P);
@@ -392,6 +446,20 @@ static void fail_everywhere(const scene *empty, size_t first, size_t end, bool l
 
 /* ---- The tests --------------------------------------------------------------------------------------------------- */
 
+/* Of a full bank, begun on the host. */
+static void make_checkpoint(scene *empty) {
+    plethron_error err;
+    support_folder_open(empty->checkpoint_folder);
+    support_path(empty->checkpoint_path, empty->checkpoint_folder, "checkpoint");
+    scene begun = *empty;
+    begun.selector = "host";
+    assert_works(open_device(&begun, &err), &err);
+    assert_works(create_full_dataset(&begun, &err), &err);
+    assert_works(create_full_bank(&begun, &err), &err);
+    assert_int_equal(begin_training(&begun, &err), PLETHRON_ERROR_INTERRUPTED);
+    clear(&begun);
+}
+
 static int open_scene(void **state) {
     plethron_error err;
     scene *empty = malloc(sizeof *empty);
@@ -408,6 +476,7 @@ static int open_scene(void **state) {
     assert_works(create_bank(&first, &err), &err);
     assert_works(save(&first, &err), &err);
     clear(&first);
+    make_checkpoint(empty);
     *state = empty;
     return 0;
 }
@@ -415,6 +484,7 @@ static int open_scene(void **state) {
 static int close_scene(void **state) {
     scene *empty = *state;
     if (access(empty->cache, F_OK) == 0) support_folder_close(empty->cache);
+    support_folder_close(empty->checkpoint_folder);
     support_folder_close(empty->folder);
     free(empty);
     return 0;
@@ -459,6 +529,16 @@ static void with_everything(void **state) {
             fail_calls(&full_stages[i], given, (faults_plan){.nth = first}, STRIDE, PLAIN);
         }
     }
+}
+
+/* Checkpoints are taken on the host, whatever the device. */
+static void resumed(void **state) {
+    static const struct stage stage = {"resume",
+                                       {open_device, create_full_dataset, create_full_bank, load_checkpoint, resume}};
+    scene host = *(const scene *)*state;
+    host.selector = "host";
+    fail_every_call(&stage, &host, (faults_plan){.later_too = false}, PLAIN);
+    fail_every_call(&stage, &host, (faults_plan){.later_too = true}, PLAIN);
 }
 
 static void a_failing_flush(void **state) {
@@ -530,6 +610,7 @@ int main(void) {
         cmocka_unit_test(on_the_host),
         cmocka_unit_test(on_a_device),
         cmocka_unit_test(with_everything),
+        cmocka_unit_test(resumed),
         cmocka_unit_test(a_failing_flush),
         cmocka_unit_test(on_a_device_with_cache),
         cmocka_unit_test(all_wrappers_were_called),

@@ -122,7 +122,8 @@ static void refuse_too_much(plethron_device *device) {
     plethron_dataset *dataset = support_dataset(device, ones, N_ROWS, 1, ones, 1, false);
     plethron_bank *bank = support_bank(1, N_MANY, &options), *before = support_bank(1, N_MANY, &options);
     plethron_plan plan = {.struct_size = sizeof plan};
-    assert_fails(PLETHRON_ERROR_MEMORY, plethron_train(dataset, bank, NULL, &err), &err, "bytes");
+    assert_fails(PLETHRON_ERROR_MEMORY, plethron_train(dataset, bank, NULL, &err), &err, "bytes",
+                 "units at a time would fit");
     assert_fails(PLETHRON_ERROR_MEMORY, plethron_train_plan(dataset, bank, NULL, &plan, &err), &err, "bytes");
     assert_true(support_same_banks(bank, before));
     plethron_bank_close(before);

@@ -29,11 +29,18 @@ def test_help_of_a_verb(program, verb):
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
+@pytest.mark.parametrize("verb", ["train", "sweep", "predict"])
+def test_help_names_every_format(program, verb):
+    text = program.run(verb, "--help").stdout
+    for word in ["CSV", "NPY", "NPZ", "HDF5", "safetensors", "svmlight", "FILE:NAME", "standard input"]:
+        assert word in text, word
+
+
 BOTH = [
     "target", "features", "class", "weights", "standardize", "loss", "lr", "l2", "l1", "optimizer", "epochs",
     "reduction", "momentum", "beta2", "epsilon", "schedule", "decay", "tolerance", "patience", "check-every", "batch",
     "class-weight", "auc", "seed", "folds", "folds-column", "device", "strategy", "quiet", "verbose", "dry-run",
-    "output",
+    "output", "checkpoint", "every", "resume", "time-limit",
 ]  # fmt: skip
 OPTIONS = {
     "train": [*BOTH, "entity", "init", "hold-out", "history", "history-every"],
@@ -93,7 +100,15 @@ USAGE_ERRORS = [
     (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "e", "--batch", "16"], "--batch"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--history", "x.csv"], "'x.csv'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--table", "t"], "'--table'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--every", "5"], "--every needs --checkpoint"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--checkpoint", "x.csv"], "would overwrite DATA"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--checkpoint", "m"], "-o and --checkpoint are both 'm'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--resume", "m"], "-o and --resume are both 'm'"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--history", "h", "--checkpoint", "h"], "--history and --checkpoint"),
+    (["train", "x.csv", "--target", "y", "-o", "m", "--history", "h", "--resume", "c"], "--history does not go"),
     (["sweep"], "DATA"),
+    (["sweep", "x.csv", "--target", "y", "--table", "c", "--checkpoint", "c"], "--table and --checkpoint are both 'c'"),
+    (["sweep", "x.csv", "--target", "y", "--level", "90"], "--level needs --bootstrap"),
     (["sweep", "x.csv"], "--target"),
     (["sweep", "x.csv", "--target", "y", "--table", "x.csv"], "'x.csv'"),
     (["sweep", "x.csv", "--target", "y", "--table", "t", "-o", "t"], "'t'"),
@@ -146,6 +161,13 @@ BAD_VALUES = [
     ("--folds", "1", "from 2 to 255"),
     ("--folds", "256", "from 2 to 255"),
     ("--seed", "9007199254740992", "from 0 to 9007199254740991"),
+    ("--every", "0", "such as 90, 15m or 2h"),
+    ("--every", "soon", "such as 90, 15m or 2h"),
+    ("--time-limit", "-5", "such as 90, 15m or 2h"),
+    ("--time-limit", "5 m", "such as 90, 15m or 2h"),
+    ("--time-limit", "2w", "such as 90, 15m or 2h"),
+    ("--time-limit", "1e300h", "such as 90, 15m or 2h"),
+    ("--time-limit", "", "such as 90, 15m or 2h"),
 ]
 
 

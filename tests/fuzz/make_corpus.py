@@ -95,6 +95,12 @@ def models(program):
             command = [program, "train", EXAMPLES / data, *options, "--epochs", "2", "--device", "host", "-q", "-o", model]
             subprocess.run(command, check=True)
             write("model", name, model.read_bytes())
+        options = ["--target", "Diabetic", "--features", "Smoking,Obesity", "--optimizer", "adam", "--patience", "10"]
+        checkpoint = pathlib.Path(folder) / "c"
+        command = [program, "train", EXAMPLES / "diabetes.csv", *options, "--folds", "2", "--epochs", "20", "-q"]
+        subprocess.run([*command, "--strategy", "host", "-o", model, "--checkpoint", checkpoint], check=True)
+        write("checkpoint", "adam", checkpoint.read_bytes())
+        write("checkpoint", "half", checkpoint.read_bytes()[:4000])
     write("model", "no-metadata", save({"W": np.zeros((2, 1), np.float32), "b": np.zeros(1, np.float32)}))
 
 
