@@ -155,12 +155,12 @@ enum {
     "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
     "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
-#define BANK_HELP_LONG                                                                                            \
-    "      --checkpoint FILE    keep in FILE where the training stands, for --resume\n"                           \
-    "      --every TIME         ... every so often, and in the end (default 1m); TIME is 90, 15m, 2h, ...\n"      \
-    "      --resume FILE        go on from a checkpoint, with the data and options of before, to the bits of a\n" \
-    "                           training that was never stopped\n"                                                \
-    "      --time-limit TIME    stop after so long, as an interrupt does, but with exit code 0\n"
+#define BANK_HELP_LONG                                                                                                 \
+    "      --checkpoint FILE    keep in FILE where the work stands: every so often, and when it is stopped or done\n"  \
+    "      --every TIME         how often, such as 90, 15m or 2h (default 1m)\n"                                       \
+    "      --resume FILE        go on from a checkpoint with the same data and options, to the same bits as without\n" \
+    "                           a stop\n"                                                                              \
+    "      --time-limit TIME    stop after so long as an interrupt does, but with exit code 0\n"
 #define BANK_HELP_FORMATS                                                                                             \
     "DATA is a CSV file with a header, or NPY, NPZ, HDF5, safetensors or svmlight, known by its content; FILE:NAME\n" \
     "names an array in it, - is standard input. Columns without names are called 0, 1, ...\n"

@@ -24,7 +24,8 @@ static const char *const help[] = {
     "      --level P            of the intervals, in percent (default 95)\n",
     "\n"
     "How units are trained\n" BANK_HELP_TRAINING "\n"
-    "Where, and what is written\n" BANK_HELP_RUNNING BANK_HELP_LONG "  -v, --verbose            say what goes on\n"
+    "Work that takes long\n" BANK_HELP_LONG "\n"
+    "Where, and what is written\n" BANK_HELP_RUNNING "  -v, --verbose            say what goes on\n"
     "      --top N              combinations to print (default 10)\n"
     "      --table FILE.csv     write a line for each unit\n"
     "      --intervals FILE.csv write the intervals of --bootstrap\n"

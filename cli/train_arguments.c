@@ -24,7 +24,8 @@ static const char *const help[] = {
     "      --folds K            how many folds, dealt by class (default 10)\n"
     "      --folds-column COL   a column with the fold of each row instead: 0, 1, ...\n",
     "\n"
-    "Where, and what is written\n" BANK_HELP_RUNNING BANK_HELP_LONG
+    "Work that takes long\n" BANK_HELP_LONG "\n"
+    "Where, and what is written\n" BANK_HELP_RUNNING
     "  -v, --verbose            print every unit, and what went to the device and back\n"
     "      --history FILE.csv   write epoch, unit, error_sum and loss\n"
     "      --history-every N    ... every N epochs (default: so that about 1000 epochs are written)\n"
@@ -35,9 +36,8 @@ static const char *const help[] = {
     "\n"
     "The units stand in this order: for each entity, target, class, --loss, --optimizer, --lr, --l2, --l1; the last\n"
     "varies fastest.\n"
-    "Ctrl-C or SIGTERM ends the training early: what was reached is saved, the exit code is 130, and the checkpoint "
-    "is\n"
-    "there to go on from. A second one ends the program at once.\n"
+    "Ctrl-C or SIGTERM ends the training early: what was reached is saved, and so is a checkpoint where\n"
+    "--checkpoint names one; the exit code is 130. A second one ends the program at once.\n"
     "\n"
     "examples:\n"
     "  plethron train examples/digits.csv --target digit --lr 0.5 --epochs 300 --standardize -o digits.safetensors\n"

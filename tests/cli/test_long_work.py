@@ -288,7 +288,7 @@ def test_sweep_in_slices(program):
         os.remove(program.folder / name)
     program.run("sweep", *SWEEP, "--resume", "c")  # of the comparison's end
     assert results(program) == wanted
-    assert "l2 of unit 3" in program.fails("sweep", *SWEEP, "--l2", "0,0.5", "--resume", "c")
+    assert "l2 of unit 5" in program.fails("sweep", *SWEEP, "--l2", "0,0.5", "--resume", "c")
 
 
 # ---- Progress -------------------------------------------------------------------------------------------------------
