@@ -2,7 +2,7 @@
 
 #include "model.h"
 
-#include <sha2.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,10 +118,19 @@ void checkpoint_put(const plethron_checkpoint *checkpoint, train_problem *proble
 
 /* ---- Is it of this training? ------------------------------------------------------------------------------------- */
 
+static plethron_status differs(const plethron_checkpoint *checkpoint, plethron_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* "FILE holds another training: WHAT" */
-#define DIFFERS(checkpoint, format, ...)                                          \
-    error_set(err, PLETHRON_ERROR_ARGUMENT, "%s holds another training: " format, \
-              (checkpoint)->path ? (checkpoint)->path : "the checkpoint", __VA_ARGS__)
+static plethron_status differs(const plethron_checkpoint *checkpoint, plethron_error *err, const char *format, ...) {
+    char what[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s holds another training: %s",
+                     checkpoint->path ? checkpoint->path : "the checkpoint", what);
+}
 
 static plethron_status check_array(const plethron_checkpoint *checkpoint, const plethron_bank *bank,
                                    const bank_array *array, plethron_error *err) {
@@ -130,10 +139,10 @@ static plethron_status check_array(const plethron_checkpoint *checkpoint, const 
         if (array->is_integer) {
             const int64_t a = ((const int64_t *)there)[j], b = ((const int64_t *)here)[j];
             if (a != b)
-                return DIFFERS(checkpoint, "%s of unit %zu is %lld there and %lld here", array->name, j, (long long)a,
-                               (long long)b);
+                return differs(checkpoint, err, "%s of unit %zu is %lld there and %lld here", array->name, j,
+                               (long long)a, (long long)b);
         } else if (memcmp((const float *)there + j, (const float *)here + j, sizeof(float)) != 0)
-            return DIFFERS(checkpoint, "%s of unit %zu is %.7g there and %.7g here", array->name, j,
+            return differs(checkpoint, err, "%s of unit %zu is %.7g there and %.7g here", array->name, j,
                            (double)((const float *)there)[j], (double)((const float *)here)[j]);
     }
     return PLETHRON_OK;
@@ -144,19 +153,19 @@ static plethron_status check_start(const plethron_checkpoint *checkpoint, const 
     const float *there = checkpoint->bank->weights, *here = bank->weights;
     for (size_t i = 0; i < (bank->n_features + 1) * bank->n_units; i++)
         if (memcmp(there + i, here + i, sizeof *there) != 0)
-            return DIFFERS(checkpoint, "start weight %zu of unit %zu is %.7g there and %.7g here", i / bank->n_units,
-                           i % bank->n_units, (double)there[i], (double)here[i]);
+            return differs(checkpoint, err, "start weight %zu of unit %zu is %.7g there and %.7g here",
+                           i / bank->n_units, i % bank->n_units, (double)there[i], (double)here[i]);
     return PLETHRON_OK;
 }
 
 static plethron_status check_names(const plethron_checkpoint *checkpoint, const name_list *there, const name_list *here,
                                    const char *what, plethron_error *err) {
     if (there->count != here->count)
-        return DIFFERS(checkpoint, "%zu %s have names there and %zu here", there->count, what, here->count);
+        return differs(checkpoint, err, "%zu %s have names there and %zu here", there->count, what, here->count);
     for (size_t i = 0; i < here->count; i++)
         if (strcmp(there->names[i], here->names[i]) != 0)
-            return DIFFERS(checkpoint, "the name of number %zu of the %s is '%.80s' there and '%.80s' here", i, what,
-                           there->names[i], here->names[i]);
+            return differs(checkpoint, err, "the name of number %zu of the %s is '%.80s' there and '%.80s' here", i,
+                           what, there->names[i], here->names[i]);
     return PLETHRON_OK;
 }
 
@@ -171,7 +180,7 @@ static plethron_status check_all_names(const plethron_checkpoint *checkpoint, co
     for (size_t t = 0; t < bank->targets.count; t++)
         TRY(check_names(checkpoint, &other->classes[t], &bank->classes[t], "classes", err));
     if (strcmp(there, here) != 0)
-        TRY(DIFFERS(checkpoint, "the entities' column is '%.80s' there and '%.80s' here", there, here));
+        TRY(differs(checkpoint, err, "the entities' column is '%.80s' there and '%.80s' here", there, here));
     TRY(check_names(checkpoint, &other->entities, &bank->entities, "entities", err));
 out:
     return status;
@@ -180,7 +189,7 @@ out:
 static plethron_status check_number(const plethron_checkpoint *checkpoint, const char *name, int64_t there,
                                     int64_t here, plethron_error *err) {
     if (there == here) return PLETHRON_OK;
-    return DIFFERS(checkpoint, "%s is %lld there and %lld here", name, (long long)there, (long long)here);
+    return differs(checkpoint, err, "%s is %lld there and %lld here", name, (long long)there, (long long)here);
 }
 
 static plethron_status check_bank(const plethron_checkpoint *checkpoint, const plethron_bank *bank,
@@ -206,10 +215,10 @@ plethron_status checkpoint_check(const plethron_checkpoint *checkpoint, const pl
     if (status != PLETHRON_OK) return status;
     for (int part = 0; part < DATASET_PARTS; part++)
         if (strcmp(checkpoint->data.parts[part], data->parts[part]) != 0)
-            return DIFFERS(checkpoint, "%s differ%s", dataset_part_names[part],
+            return differs(checkpoint, err, "%s differ%s", dataset_part_names[part],
                            part == DATASET_FEATURES ? ", or whether they are standardised" : "");
     if (strategy && *strategy && strcmp(strategy, checkpoint->strategy) != 0)
-        return DIFFERS(checkpoint, "the strategy is '%s' there and '%s' here", checkpoint->strategy, strategy);
+        return differs(checkpoint, err, "the strategy is '%s' there and '%s' here", checkpoint->strategy, strategy);
     return PLETHRON_OK;
 }
 
@@ -237,33 +246,24 @@ static size_t list_parts(const plethron_checkpoint *checkpoint, safetensors_tens
     return n;
 }
 
-static void add_text(SHA2_CTX *context, const char *text) {
-    SHA256Update(context, (const uint8_t *)text, strlen(text) + 1); /* with its NUL: nothing runs together */
-}
-
-static void add_array(SHA2_CTX *context, const void *values, size_t n_bytes) {
-    SHA256Update(context, values, n_bytes);
-}
-
 /* Of all numbers, and of what the texts say of the training: the rest of the texts must be the bank's in any case. */
 static void find_checksum(const plethron_checkpoint *checkpoint, char text[DIGEST_TEXT]) {
     const plethron_bank *bank = checkpoint->bank;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX context;
     SHA256Init(&context);
-    add_text(&context, checkpoint->strategy);
-    add_array(&context, &checkpoint->epochs_run, sizeof checkpoint->epochs_run);
-    for (int part = 0; part < DATASET_PARTS; part++) add_text(&context, checkpoint->data.parts[part]);
-    add_array(&context, bank->weights, (bank->n_features + 1) * bank->n_units * sizeof *bank->weights);
+    digest_add_text(&context, checkpoint->strategy);
+    SHA256Update(&context, (const uint8_t *)&checkpoint->epochs_run, sizeof checkpoint->epochs_run);
+    for (int part = 0; part < DATASET_PARTS; part++) digest_add_text(&context, checkpoint->data.parts[part]);
+    SHA256Update(&context, (const uint8_t *)bank->weights,
+                 (bank->n_features + 1) * bank->n_units * sizeof *bank->weights);
     for (size_t a = 0; a < BANK_N_ARRAYS; a++)
-        add_array(&context, bank_array_memory(bank, &bank_arrays[a]),
-                  bank->n_units * (bank_arrays[a].is_integer ? sizeof(int64_t) : sizeof(float)));
+        SHA256Update(&context, bank_array_memory(bank, &bank_arrays[a]),
+                     bank->n_units * (bank_arrays[a].is_integer ? sizeof(int64_t) : sizeof(float)));
     for (int part = 0; part < CHECKPOINT_PARTS; part++)
         if (checkpoint->parts[part])
-            add_array(&context, checkpoint->parts[part],
-                      part_rows(part, bank->n_features) * bank->n_units * value_bytes(part));
-    SHA256Final(digest, &context);
-    for (size_t i = 0; i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+            SHA256Update(&context, checkpoint->parts[part],
+                         part_rows(part, bank->n_features) * bank->n_units * value_bytes(part));
+    digest_end(&context, text);
 }
 
 plethron_status plethron_checkpoint_save(const plethron_checkpoint *checkpoint, const char *path, plethron_error *err) {

@@ -1,7 +1,6 @@
 /* A part's digest is the SHA-256 of its length and of the SHA-256s of its pieces, which all cores find together. */
 #include "dataset_digest.h"
 
-#include <sha2.h>
 #include <stdlib.h>
 
 enum { PIECE_BYTES = 1 << 18, PIECES_AT_ONCE = 64 };
@@ -27,12 +26,6 @@ static void add_pieces(const unsigned char *block, size_t n_bytes, SHA2_CTX *of_
     SHA256Update(of_part, digests[0].bytes, n_pieces * sizeof *digests);
 }
 
-static void end_part(SHA2_CTX *of_part, char text[DIGEST_TEXT]) {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    SHA256Final(digest, of_part);
-    for (size_t i = 0; i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
-}
-
 /* Where there is no such buffer it has no bytes. */
 static plethron_status digest_buffer(device_buffer *buffer, size_t n_bytes, unsigned char *block,
                                      char text[DIGEST_TEXT], plethron_error *err) {
@@ -47,7 +40,7 @@ static plethron_status digest_buffer(device_buffer *buffer, size_t n_bytes, unsi
         if (status != PLETHRON_OK) return status;
         add_pieces(block, count, &of_part);
     }
-    end_part(&of_part, text);
+    digest_end(&of_part, text);
     return PLETHRON_OK;
 }
 
@@ -58,7 +51,7 @@ static void digest_ranges(const plethron_dataset *dataset, char text[DIGEST_TEXT
         const uint64_t n_rows = dataset->ranges[e].n_rows;
         SHA256Update(&of_part, (const uint8_t *)&n_rows, sizeof n_rows);
     }
-    end_part(&of_part, text);
+    digest_end(&of_part, text);
 }
 
 plethron_status dataset_digest_find(const plethron_dataset *dataset, dataset_digest *out, plethron_error *err) {

@@ -3,6 +3,7 @@
 #define PLETHRON_DATASET_DIGEST_H
 
 #include "dataset.h"
+#include "digest.h"
 
 enum dataset_part {
     DATASET_FEATURES,
@@ -12,8 +13,6 @@ enum dataset_part {
     DATASET_ENTITIES,
     DATASET_PARTS
 };
-
-enum { DIGEST_TEXT = 65 }; /* a SHA-256 in hexadecimal, and a NUL */
 
 typedef struct dataset_digest {
     char parts[DATASET_PARTS][DIGEST_TEXT]; /* the features as they are on the device: standardised or not */

@@ -41,7 +41,8 @@ typedef struct host_rows {
 typedef struct host_loops {
     /* P = sigmoid(X W + b), or X W + b itself: [n_rows rounded up to TILE, chunk]. */
     void (*forward)(const host_block *block, int activate, float *P);
-    /* The same of a tile [n_features, TILE] for one unit: w [n_features + 1], its bias last, `stride` apart; P [TILE]. */
+    /* The same of a tile [n_features, TILE] for one unit: w [n_features + 1], its bias last, `stride` apart; P [TILE].
+     */
     void (*forward_one)(const float *tile, const float *w, size_t n_features, size_t stride, int activate, float *P);
     /* The block's gradient sums [n_features + 1, chunk], bias last; `R` is room for [n_rows rounded up to TILE, chunk].
      */

@@ -1,8 +1,8 @@
 #include "kernel_cache.h"
 
 #include "cache_folder.h"
+#include "digest.h"
 
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,26 +11,19 @@ static const unsigned char magic[8] = {'P', 'L', 'E', 'K', 'E', 'R', 'N', '1'};
 
 enum { HEADER_BYTES = sizeof magic + SHA256_DIGEST_LENGTH, MAX_FILE_BYTES = 256 << 20 };
 
-static void add_text(SHA2_CTX *context, const char *text) {
-    SHA256Update(context, (const uint8_t *)text,
-                 strlen(text) + 1); /* with its NUL, so that parts cannot run together */
-}
-
 void kernel_cache_key(const plethron_device *device, const char *const *texts, size_t n_texts, const char *options,
                       char key[KERNEL_CACHE_KEY_LENGTH + 1]) {
     const plethron_device_info *info = &device->info;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA2_CTX context;
     SHA256Init(&context);
-    for (size_t i = 0; i < n_texts; i++) add_text(&context, texts[i]);
-    add_text(&context, options);
-    add_text(&context, info->platform);
-    add_text(&context, info->platform_version);
-    add_text(&context, info->name);
-    add_text(&context, info->version);
-    add_text(&context, info->driver);
-    SHA256Final(digest, &context);
-    for (size_t i = 0; i < sizeof digest; i++) snprintf(key + 2 * i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < n_texts; i++) digest_add_text(&context, texts[i]);
+    digest_add_text(&context, options);
+    digest_add_text(&context, info->platform);
+    digest_add_text(&context, info->platform_version);
+    digest_add_text(&context, info->name);
+    digest_add_text(&context, info->version);
+    digest_add_text(&context, info->driver);
+    digest_end(&context, key);
 }
 
 static void digest_of(const unsigned char *bytes, size_t n_bytes, uint8_t digest[SHA256_DIGEST_LENGTH]) {
