@@ -18,8 +18,8 @@
  *     plethron_device_close(device);
  *
  * Conventions of every function here:
- *   - Matrices are row-major and dense. Letters stay the same everywhere: X [n_samples, n_features],
- *     Y [n_samples, n_targets], W [n_features, n_units], b [n_units], P [n_samples, n_units].
+ *   - Matrices are row-major, and dense but for plethron_sparse. Letters stay the same everywhere: X [n_samples,
+ * n_features], Y [n_samples, n_targets], W [n_features, n_units], b [n_units], P [n_samples, n_units].
  *   - A fallible function returns a plethron_status: 0 is success, errors are negative. `err`, always the last
  *     parameter, may be NULL; after a failure its text says what was wrong, which value, and what was allowed.
  *     Outputs are left untouched on failure.
@@ -171,7 +171,8 @@ typedef struct plethron_dataset_options {
     size_t struct_size;
     /* Train on (x - mean) / deviation of each feature, found on the device; with entities, of each feature of each
      * entity. The bank's weights always apply to raw data: training folds the shift and scale into them when it ends. A
-     * constant feature is only shifted. */
+     * constant feature is only shifted. Sparse features become x / deviation, with their zeros among the rows; a
+     * constant one stays as it is. */
     bool standardize;
     /* [n_samples, n_weight_columns], finite, >= 0: how much a row counts for the units that name the column
      * (plethron_bank_options.weight_column). */
@@ -199,6 +200,29 @@ PLETHRON_API plethron_status plethron_dataset_create(plethron_device *device, co
                                                      size_t n_features, const float *Y, size_t n_targets,
                                                      const plethron_dataset_options *options, plethron_dataset **out,
                                                      plethron_error *err);
+
+/* Sparse features, as compressed rows: X[i, columns[e]] = values[e] for offsets[i] <= e < offsets[i + 1]; all else is
+ * 0. Within a row columns ascend. offsets[0] may be more than 0, so that some rows of many are a plethron_sparse, too.
+ */
+typedef struct plethron_sparse {
+    size_t n_rows;
+    size_t n_columns;
+    const int64_t *offsets; /* [n_rows + 1] */
+    const int32_t *columns;
+    const float *values;
+} plethron_sparse;
+
+/* As plethron_dataset_create, of sparse features, which stay sparse: the strategy "sparse" trains on them, with every
+ * option of a bank, to the bits that the strategies "fused", "staged" and "host" have on the same features dense, while
+ * weights are finite. No entities.
+ * Errors: as there; PLETHRON_ERROR_ARGUMENT also for offsets that fall, columns that are not there or do not ascend,
+ * and more than 2^30 values; PLETHRON_ERROR_UNSUPPORTED for entities. Cost: some passes over the values, 16 bytes a
+ * value uploaded. */
+PLETHRON_API plethron_status plethron_dataset_create_sparse(plethron_device *device, const plethron_sparse *X,
+                                                            const float *Y, size_t n_targets,
+                                                            const plethron_dataset_options *options,
+                                                            plethron_dataset **out, plethron_error *err);
+
 PLETHRON_API void plethron_dataset_close(plethron_dataset *dataset);
 
 /* Assigns each row to one of n_folds folds for cross-validation, as a function of the seed alone: rows are shuffled and
@@ -473,7 +497,8 @@ typedef enum plethron_planning {
 
 typedef struct plethron_train_options {
     size_t struct_size;
-    const char *strategy;  /* "rows", "fused", "staged", "grouped" or "host"; NULL or "": the planner chooses */
+    const char
+        *strategy; /* "rows", "fused", "staged", "grouped", "sparse" or "host"; NULL or "": the planner chooses */
     int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was
@@ -493,7 +518,8 @@ typedef struct plethron_train_options {
  * target values outside [0, 1] for a unit without a class; a patience without an excluded fold; a tolerance with
  * batches), PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason), PLETHRON_ERROR_MEMORY,
  * PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. What concerns one unit only is its state. Cost: 4 * n_samples *
- * n_features flops a unit and epoch; for units of entities, of the entity's samples. */
+ * n_features flops a unit and epoch; for units of entities, of the entity's samples; of sparse features, of the values
+ * that are given. */
 PLETHRON_API plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank,
                                             const plethron_train_options *options, plethron_error *err);
 
@@ -520,6 +546,12 @@ PLETHRON_API plethron_status plethron_train_plan(const plethron_dataset *dataset
 PLETHRON_API plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X,
                                               size_t n_samples, float *P, plethron_error *err);
 
+/* The same for sparse rows: P [X->n_rows, n_units], to the same bits while weights are finite.
+ * Errors: as there; PLETHRON_ERROR_ARGUMENT for rows that plethron_dataset_create_sparse would refuse, and for another
+ * number of columns than the bank's features. */
+PLETHRON_API plethron_status plethron_predict_sparse(plethron_device *device, const plethron_bank *bank,
+                                                     const plethron_sparse *X, float *P, plethron_error *err);
+
 /* A bank on a device, ready to predict one block of rows after another: kernels and buffers are made once. Keeps the
  * device borrowed and a copy of the weights, so the bank may be closed before. */
 typedef struct plethron_predictor plethron_predictor;
@@ -528,6 +560,7 @@ typedef struct plethron_predictor_options {
     size_t struct_size;
     size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 128 MiB. It
                             needs room for 64 rows at least, whatever this says */
+    bool sparse;         /* for plethron_predictor_run_sparse alone; else for plethron_predictor_run alone */
 } plethron_predictor_options;
 
 /* Errors: PLETHRON_ERROR_MEMORY, PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. */
@@ -537,6 +570,9 @@ PLETHRON_API plethron_status plethron_predictor_open(plethron_device *device, co
 /* As plethron_predict, to the same bits however the rows are cut into blocks. */
 PLETHRON_API plethron_status plethron_predictor_run(plethron_predictor *predictor, const float *X, size_t n_samples,
                                                     float *P, plethron_error *err);
+/* As plethron_predict_sparse. */
+PLETHRON_API plethron_status plethron_predictor_run_sparse(plethron_predictor *predictor, const plethron_sparse *X,
+                                                           float *P, plethron_error *err);
 PLETHRON_API void plethron_predictor_close(plethron_predictor *predictor);
 
 /* P[i] = sigmoid(X[i] . W[:, j] + b[j]) with j = units[i]: each row by a unit of its own, such as that of its entity.
