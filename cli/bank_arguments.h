@@ -6,8 +6,13 @@
 
 #include <getopt.h>
 
+/* How DATA is read, where its format leaves the choice. */
+typedef enum data_reading { READ_AS_SUITS, READ_SPARSE, READ_DENSE } data_reading;
+
 typedef struct bank_arguments {
     const char *data;
+    const char *labels; /* a file of the columns that are no features, or NULL: they are in DATA */
+    data_reading reading;
     const char *device;
     const char *strategy;
     name_list targets;
@@ -68,6 +73,9 @@ enum {
     BANK_OPTION_STANDARDIZE,
     BANK_OPTION_STRATEGY,
     BANK_OPTION_PLAN,
+    BANK_OPTION_LABELS,
+    BANK_OPTION_SPARSE,
+    BANK_OPTION_DENSE,
     BANK_OPTIONS_END
 };
 
@@ -95,8 +103,9 @@ enum {
         {"auc", no_argument, NULL, BANK_OPTION_AUC}, {"seed", required_argument, NULL, BANK_OPTION_SEED},             \
         {"standardize", no_argument, NULL, BANK_OPTION_STANDARDIZE}, {"device", required_argument, NULL, 'd'},        \
         {"strategy", required_argument, NULL, BANK_OPTION_STRATEGY},                                                  \
-        {"plan", required_argument, NULL, BANK_OPTION_PLAN}, {"quiet", no_argument, NULL, 'q'},                       \
-        {"verbose", no_argument, NULL, 'v'}, {                                                                        \
+        {"plan", required_argument, NULL, BANK_OPTION_PLAN}, {"labels", required_argument, NULL, BANK_OPTION_LABELS}, \
+        {"sparse", no_argument, NULL, BANK_OPTION_SPARSE}, {"dense", no_argument, NULL, BANK_OPTION_DENSE},           \
+        {"quiet", no_argument, NULL, 'q'}, {"verbose", no_argument, NULL, 'v'}, {                                     \
         "help", no_argument, NULL, 'h'                                                                                \
     }
 
@@ -108,8 +117,14 @@ enum {
     "                           as they are. A row where a target is empty is not used by that target's units\n"       \
     "  -f, --features COLS      columns to learn from (default: all that are not named for something else)\n"          \
     "      --class LABELS       learn these classes only, each against all the rest\n"                                 \
+    "      --labels FILE        a table with a row for each of DATA's: all columns named in options but --features "   \
+    "are\n"                                                                                                            \
+    "                           its; then DATA holds features only\n"                                                  \
+    "      --sparse, --dense    how svmlight is read (default: sparse when less than a tenth of the values are "       \
+    "given)\n"                                                                                                         \
     "      --weights COL        how much each row counts, >= 0\n"                                                      \
-    "      --standardize        learn from features of mean 0 and deviation 1; the saved weights apply to raw data\n"
+    "      --standardize        learn from features of mean 0 and deviation 1, sparse ones of deviation 1 only; the\n" \
+    "                           saved weights apply to raw data\n"
 #define BANK_HELP_UNITS                                                                                     \
     "      --loss NAMES         log, mse or tutorial (default log)\n"                                       \
     "      --lr X[,X...]        learning rate (default 0.1)\n"                                              \
@@ -143,7 +158,7 @@ enum {
     "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
     "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
-#define BANK_STRATEGIES "rows, fused, staged, grouped or host"
+#define BANK_STRATEGIES "rows, fused, staged, grouped, sparse or host"
 
 /* Defaults that are not zero. */
 bank_arguments bank_arguments_default(void);

@@ -12,7 +12,8 @@ static const char *const help[] = {
     "\n"
     "usage: plethron train DATA --target COLS [OPTIONS] -o MODEL\n"
     "\n"
-    "DATA is a CSV file with a header, or an NPY file, whose columns are named 0, 1, ...\n"
+    "DATA is CSV with a header, NPY, NPZ, HDF5, safetensors or svmlight, known by its content. svmlight, and NPZ of\n"
+    "scipy.sparse.save_npz with --labels, stay sparse.\n"
     "\n"
     "What is learnt, and from what\n" BANK_HELP_DATA
     "      --entity COL         a model for each value of this column, from the rows that have it, all in one go;\n"

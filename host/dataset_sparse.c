@@ -224,6 +224,20 @@ static void copy_rows(const plethron_sparse *X, sparse_arrays *rows) {
     memcpy(rows->values, X->values + base, n_values * sizeof *rows->values);
 }
 
+/* A few bytes can name a feature that would take the offsets of a billion. */
+static plethron_status check_memory(const plethron_device *device, const plethron_sparse *X, plethron_error *err) {
+    const plethron_device_info *info = plethron_device_describe(device);
+    const dataset_sparse least = {.n_values = sparse_n_values(X)};
+    const uint64_t bytes = sparse_bytes(&least, X->n_rows, X->n_columns);
+    if (bytes <= info->memory_bytes / 2) return PLETHRON_OK;
+    return error_set(
+        err, PLETHRON_ERROR_MEMORY,
+        "%zu rows of %zu sparse features with %zu values need %llu bytes; %s has %llu, of which half may be "
+        "used",
+        X->n_rows, X->n_columns, least.n_values, (unsigned long long)bytes, info->name,
+        (unsigned long long)info->memory_bytes);
+}
+
 plethron_status sparse_open(plethron_device *device, const plethron_sparse *X, double *deviation, dataset_sparse **out,
                             plethron_error *err) {
     plethron_status status;
@@ -231,6 +245,7 @@ plethron_status sparse_open(plethron_device *device, const plethron_sparse *X, d
     sparse_arrays rows = {0}, features = {0};
     dataset_sparse *sparse = NULL;
     void *memory = NULL;
+    TRY(check_memory(device, X, err));
     TRY(memory_allocate(1, sizeof *sparse, "sparse features", &memory, err));
     sparse = memory;
     sparse->n_values = n_values;

@@ -85,9 +85,10 @@ kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_row
 }
 
 kernel_range tiling_lines(const tile_sizes *tiling, bool on_host, size_t n_units, size_t n_lines, int *run) {
-    enum { GROUP_ITEMS = 64, HOST_UNITS = 16, CPU_RUN = 32 };
+    enum { GROUP_ITEMS = 64, HOST_UNITS = 64, CPU_RUN = 32 };
     enum { MAX_GROUPS = 32768 }; /* of dimension 1: some devices count no further than 65,535 */
-    const size_t item_units = on_host ? HOST_UNITS : (size_t)tiling->unit_vector * tiling->item_vectors;
+    const size_t vectors = tiling->item_vectors * (tiling->local_memory ? 1 : tiling->item_vectors);
+    const size_t item_units = on_host ? HOST_UNITS : tiling->unit_vector * vectors;
     const size_t items = divide_up(n_units, item_units);
     kernel_range range = {.local = {1, 1, 1}};
     while (tiling->local_memory && range.local[0] < items && range.local[0] < GROUP_ITEMS) range.local[0] *= 2;

@@ -640,6 +640,34 @@ PLETHRON_API plethron_status plethron_table_view(const plethron_table *table, co
                                                  size_t first_row, size_t n_rows, float *X, const float **out,
                                                  plethron_error *err);
 
+/* ---- Sparse tables: features that are mostly zero ---------------------------------------------------------------- */
+
+typedef struct plethron_sparse_table plethron_sparse_table;
+
+typedef struct plethron_sparse_table_options {
+    size_t struct_size;
+    size_t memory_bytes; /* what the file's content and the values may take, a half each; 0: the limits of
+                            plethron_table_open */
+    size_t n_columns;    /* the features are known, such as those of a model: the columns first_index ... first_index +
+                            n_columns - 1 of svmlight, where the last ones may be missing; all columns of an NPZ. 0: they
+                            are those that the file has */
+    size_t first_index;  /* with n_columns */
+} plethron_sparse_table_options;
+
+/* Reads a plain file of one of the sparse formats, known by its content; of another, and of standard input, *out
+ * becomes NULL without an error. svmlight     features by their indices, and the labels as columns "label" or "label=L"
+ * of a table; FILE:N has N features NPZ          as scipy.sparse.save_npz writes it, of the formats csr, csc and coo;
+ * entries of one place are added up Errors as plethron_table_open; a value that is not finite is PLETHRON_ERROR_FORMAT.
+ */
+PLETHRON_API plethron_status plethron_sparse_table_open(const char *path, const plethron_sparse_table_options *options,
+                                                        plethron_sparse_table **out, plethron_error *err);
+PLETHRON_API void plethron_sparse_table_close(plethron_sparse_table *table);
+PLETHRON_API const plethron_sparse *plethron_sparse_table_features(const plethron_sparse_table *table); /* borrowed */
+/* The index of the first feature in an svmlight file: 0 if one has the index 0, else 1. 0 of an NPZ. */
+PLETHRON_API size_t plethron_sparse_table_first_index(const plethron_sparse_table *table);
+/* What the file holds of the rows besides, borrowed; NULL of an NPZ. */
+PLETHRON_API const plethron_table *plethron_sparse_table_labels(const plethron_sparse_table *table);
+
 /* ---- Readers: a table that is larger than memory, block after block -----------------------------------------------
  */
 

@@ -16,22 +16,37 @@
  * Order: a block's sum starts at 0 and gains one fma an entry, places ascending; block sums are added ascending to 0. A
  * block without an entry would add 0.
  */
+typedef struct sparse_entries {
+    __global const int *place_g;
+    __global const float *value_g;
+    __global const float *R_g;
+    int r_stride;
+} sparse_entries;
+
+INLINE void sparse_sum_pieces(const int vectors, int unit, const sparse_entries *entries, __global const int *piece_g,
+                              __global float *S_g, int first, int end, int n_units) {
+    int at[SPARSE_VECTORS];
+    vfloat sum[SPARSE_VECTORS];
+    sparse_places(vectors, unit, n_units, at);
+    for (int piece = first; piece < end; piece++) {
+        const int piece_end = piece_g[2 * piece + 1];
+        EACH(v, vectors) sum[v] = (vfloat)(0.0f);
+        for (int e = piece_g[2 * piece]; e < piece_end; e++) {
+            const size_t at_row = (size_t)entries->place_g[e] * entries->r_stride;
+            sparse_add(vectors, entries->value_g[e], entries->R_g + at_row + unit, at, sum);
+        }
+        EACH(v, vectors) STORE(__global, S_g + (size_t)piece * entries->r_stride + unit + at[v], sum[v]);
+    }
+}
+
 __kernel void sparse_pieces(__global const int *piece_g, __global const int *place_g, __global const float *value_g,
                             __global const float *R_g, __global float *S_g, int n_pieces, int n_units, int r_stride,
                             int run) {
     const int unit = get_global_id(0) * SPARSE_UNITS;
     const int first = get_global_id(1) * run, end = min(n_pieces, first + run);
     if (unit >= n_units) return;
-    int at[SPARSE_VECTORS];
-    sparse_places(unit, n_units, at);
-    for (int piece = first; piece < end; piece++) {
-        const int piece_end = piece_g[2 * piece + 1];
-        vfloat sum[SPARSE_VECTORS];
-        EACH(v, SPARSE_VECTORS) sum[v] = (vfloat)(0.0f);
-        for (int e = piece_g[2 * piece]; e < piece_end; e++)
-            sparse_add(value_g[e], R_g + (size_t)place_g[e] * r_stride + unit, at, sum);
-        EACH(v, SPARSE_VECTORS) STORE(__global, S_g + (size_t)piece * r_stride + unit + at[v], sum[v]);
-    }
+    const sparse_entries entries = {place_g, value_g, R_g, r_stride};
+    SPARSE_ITEM(sparse_sum_pieces, &entries, piece_g, S_g, first, end, n_units);
 }
 
 /* The first of the entries e ... end - 1 whose place is not below `place`. */
@@ -46,6 +61,63 @@ static inline int sparse_find(__global const int *place_g, int e, int end, int p
     return e;
 }
 
+/* total = the sum of the pieces first ... end - 1. */
+INLINE void sparse_add_pieces(const int vectors, __global const float *s_g, int r_stride, int first, int end,
+                              const int at[SPARSE_VECTORS], vfloat total[SPARSE_VECTORS]) {
+    EACH(v, vectors) total[v] = (vfloat)(0.0f);
+    for (int piece = first; piece < end; piece++) {
+        EACH(v, vectors) total[v] += LOAD(__global, s_g + (size_t)piece * r_stride + at[v]);
+    }
+}
+
+/* total = the sum of the entries e ... end - 1, block by block. */
+INLINE void sparse_add_entries(const int vectors, const sparse_entries *entries, int unit, int first_row, int e,
+                               int end, const int at[SPARSE_VECTORS], vfloat total[SPARSE_VECTORS]) {
+    vfloat sum[SPARSE_VECTORS];
+    EACH(v, vectors) total[v] = sum[v] = (vfloat)(0.0f);
+    for (int block_end = 0; e < end; e++) {
+        const int i = entries->place_g[e] - first_row;
+        if (i >= block_end) {
+            EACH(v, vectors) {
+                total[v] += sum[v];
+                sum[v] = (vfloat)(0.0f);
+            }
+            block_end = (i / BLOCK_ROWS + 1) * BLOCK_ROWS;
+        }
+        const size_t at_row = (size_t)i * entries->r_stride;
+        sparse_add(vectors, entries->value_g[e], entries->R_g + at_row + unit, at, sum);
+    }
+    EACH(v, vectors) total[v] += sum[v];
+}
+
+/* What of a feature's entries counts. */
+typedef struct sparse_features {
+    __global const int *offset_g, *first_piece_g;
+    int first_row, n_rows, is_batch, is_cut;
+} sparse_features;
+
+INLINE void sparse_sum_features(const int vectors, int unit, const sparse_entries *entries,
+                                const sparse_features *features, __global const float *S_g, __global float *G_g,
+                                int first, int end, int n_units) {
+    int at[SPARSE_VECTORS];
+    vfloat total[SPARSE_VECTORS];
+    sparse_places(vectors, unit, n_units, at);
+    for (int k = first; k < end; k++) {
+        int e = features->offset_g[k], entry_end = features->offset_g[k + 1];
+        const int piece = features->is_cut ? features->first_piece_g[k] : 0;
+        const int piece_end = features->is_cut ? features->first_piece_g[k + 1] : 0;
+        if (features->is_batch) {
+            e = sparse_find(entries->place_g, e, entry_end, features->first_row);
+            entry_end = sparse_find(entries->place_g, e, entry_end, features->first_row + features->n_rows);
+        }
+        if (piece < piece_end)
+            sparse_add_pieces(vectors, S_g + unit, entries->r_stride, piece, piece_end, at, total);
+        else
+            sparse_add_entries(vectors, entries, unit, features->first_row, e, entry_end, at, total);
+        EACH(v, vectors) STORE(__global, G_g + (size_t)k * entries->r_stride + unit + at[v], total[v]);
+    }
+}
+
 /* With is_batch 1 only the entries in the places first_row ... first_row + n_rows - 1 count; else all. */
 __kernel void sparse_gradient(__global const int *offset_g, __global const int *place_g, __global const float *value_g,
                               __global const int *first_piece_g, __global const float *S_g, __global const float *R_g,
@@ -54,33 +126,7 @@ __kernel void sparse_gradient(__global const int *offset_g, __global const int *
     const int unit = get_global_id(0) * SPARSE_UNITS;
     const int first = get_global_id(1) * run, end = min(n_features, first + run);
     if (unit >= n_units) return;
-    int at[SPARSE_VECTORS];
-    sparse_places(unit, n_units, at);
-    for (int k = first; k < end; k++) {
-        const int first_piece = is_cut ? first_piece_g[k] : 0, end_piece = is_cut ? first_piece_g[k + 1] : 0;
-        int e = offset_g[k], end_entry = offset_g[k + 1], block_end = 0;
-        vfloat total[SPARSE_VECTORS], sum[SPARSE_VECTORS];
-        EACH(v, SPARSE_VECTORS) total[v] = sum[v] = (vfloat)(0.0f);
-        for (int piece = first_piece; piece < end_piece; piece++) {
-            __global const float *s_g = S_g + (size_t)piece * r_stride + unit;
-            EACH(v, SPARSE_VECTORS) total[v] += LOAD(__global, s_g + at[v]);
-        }
-        if (first_piece < end_piece) e = end_entry;
-        if (is_batch) {
-            e = sparse_find(place_g, e, end_entry, first_row);
-            end_entry = sparse_find(place_g, e, end_entry, first_row + n_rows);
-        }
-        for (; e < end_entry; e++) {
-            const int i = place_g[e] - first_row;
-            if (i >= block_end) {
-                EACH(v, SPARSE_VECTORS) {
-                    total[v] += sum[v];
-                    sum[v] = (vfloat)(0.0f);
-                }
-                block_end = (i / BLOCK_ROWS + 1) * BLOCK_ROWS;
-            }
-            sparse_add(value_g[e], R_g + (size_t)i * r_stride + unit, at, sum);
-        }
-        EACH(v, SPARSE_VECTORS) STORE(__global, G_g + (size_t)k * r_stride + unit + at[v], total[v] + sum[v]);
-    }
+    const sparse_entries entries = {place_g, value_g, R_g, r_stride};
+    const sparse_features features = {offset_g, first_piece_g, first_row, n_rows, is_batch, is_cut};
+    SPARSE_ITEM(sparse_sum_features, &entries, &features, S_g, G_g, first, end, n_units);
 }
