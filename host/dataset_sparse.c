@@ -224,18 +224,19 @@ static void copy_rows(const plethron_sparse *X, sparse_arrays *rows) {
     memcpy(rows->values, X->values + base, n_values * sizeof *rows->values);
 }
 
-/* A few bytes can name a feature that would take the offsets of a billion. */
+/* A few bytes can name a feature that would take the offsets of a billion. Whatever trains on it takes weights, too:
+ * those of 16 units at least, four times over (train_problem.c). */
 static plethron_status check_memory(const plethron_device *device, const plethron_sparse *X, plethron_error *err) {
+    enum { WEIGHT_BYTES = 16 * 4 * sizeof(float) };
     const plethron_device_info *info = plethron_device_describe(device);
     const dataset_sparse least = {.n_values = sparse_n_values(X)};
-    const uint64_t bytes = sparse_bytes(&least, X->n_rows, X->n_columns);
-    if (bytes <= info->memory_bytes / 2) return PLETHRON_OK;
-    return error_set(
-        err, PLETHRON_ERROR_MEMORY,
-        "%zu rows of %zu sparse features with %zu values need %llu bytes; %s has %llu, of which half may be "
-        "used",
-        X->n_rows, X->n_columns, least.n_values, (unsigned long long)bytes, info->name,
-        (unsigned long long)info->memory_bytes);
+    const uint64_t bytes = sparse_bytes(&least, X->n_rows, X->n_columns) + (uint64_t)X->n_columns * WEIGHT_BYTES;
+    if (bytes <= info->memory_bytes) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_MEMORY,
+                     "%zu rows of %zu sparse features with %zu values need %llu bytes or more, with a weight for each "
+                     "feature; %s has %llu",
+                     X->n_rows, X->n_columns, least.n_values, (unsigned long long)bytes, info->name,
+                     (unsigned long long)info->memory_bytes);
 }
 
 plethron_status sparse_open(plethron_device *device, const plethron_sparse *X, double *deviation, dataset_sparse **out,
