@@ -171,7 +171,7 @@ plethron_status plethron_table_open(const char *path, plethron_table **out, plet
 
 /* ---- Sparse tables ----------------------------------------------------------------------------------------------- */
 
-/* Whether a file begins with whole lines of svmlight, as far as its first bytes show. */
+/* Whether a file begins as svmlight does, as far as its first bytes show, up to a piece that they may cut. */
 static plethron_status is_svmlight(const char *file, bool *out, plethron_error *err) {
     enum { HEAD_BYTES = 1 << 16 };
     plethron_status status;
@@ -181,7 +181,8 @@ static plethron_status is_svmlight(const char *file, bool *out, plethron_error *
     TRY(memory_allocate(HEAD_BYTES + 1, 1, file, &memory, err));
     char *head = memory;
     TRY(file_read_head(file, head, HEAD_BYTES, &n, err));
-    while (n == HEAD_BYTES && n > 0 && head[n - 1] != '\n') n--;
+    if (n == HEAD_BYTES)
+        while (n > 0 && !strchr(" \t\n", head[n - 1])) n--;
     head[n] = '\0';
     TRY(number_locale_enter(&locale, err));
     *out = n > 0 && svmlight_recognise(head, n);

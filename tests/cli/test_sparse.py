@@ -147,6 +147,15 @@ def test_how_svmlight_is_read(program, thin):
     assert "sparse" in program.fails("train", EXAMPLES / "digits.csv", "--target", "digit", "--sparse", "-o", "m")
 
 
+def test_a_row_longer_than_what_is_looked_at(program):
+    """The format is told from the first 64 KiB: of a row that is longer, a piece at their end is cut."""
+    row = " ".join(f"{k}:{k % 7}.25" for k in range(1, 200_000, 17))
+    program.write("long.svm", f"0 {row}\n1 1:1\n")
+    assert len(row) > 1 << 16
+    done = program.run("train", "long.svm", "--target", "label", *FAST, "--sparse", "--dry-run")
+    assert "sparse on host" in done.stdout
+
+
 def test_a_dry_run(program, thin):
     write(program, *thin)
     done = program.run("train", "t.svm", "--target", "label", *FAST, "--dry-run")
