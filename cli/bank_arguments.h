@@ -153,8 +153,8 @@ enum {
     "  -d, --device SEL         gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see "    \
     "'plethron\n"                                                                                                \
     "                           devices')\n"                                                                     \
-    "      --strategy NAME      how epochs run: " BANK_STRATEGIES " (default: chosen for the problem;\n"         \
-    "                           host means --device host too)\n"                                                 \
+    "      --strategy NAME      how epochs run: " BANK_STRATEGIES "\n"                                           \
+    "                           (default: chosen for the problem; host means --device host too)\n"               \
     "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
     "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
