@@ -369,7 +369,7 @@ plethron_status plethron_dataset_create(plethron_device *device, const float *X,
 plethron_status plethron_dataset_create_sparse(plethron_device *device, const plethron_sparse *X, const float *Y,
                                                size_t n_targets, const plethron_dataset_options *options,
                                                plethron_dataset **out, plethron_error *err) {
-    const given_features given = {.sparse = X, .n_samples = X->n_rows, .n_features = X->n_columns};
+    const given_features given = {.sparse = X, .n_samples = X ? X->n_rows : 0, .n_features = X ? X->n_columns : 0};
     return create(device, &given, Y, n_targets, options, out, err);
 }
 
