@@ -19,17 +19,17 @@ INLINE void sparse_forward_rows(const int vectors, int unit, const sparse_rows *
                                 __global const float *W_g, __global float *P_g, int n_features, int w_stride,
                                 int n_units, int p_stride, int activate) {
     int at[SPARSE_VECTORS];
-    vfloat bias[SPARSE_VECTORS], z[SPARSE_VECTORS];
+    sparse_vector bias[SPARSE_VECTORS], z[SPARSE_VECTORS];
     sparse_places(vectors, unit, n_units, at);
-    EACH(v, vectors) bias[v] = LOAD(__global, W_g + (size_t)n_features * w_stride + unit + at[v]);
+    EACH(v, vectors) bias[v] = SPARSE_LOAD(W_g + (size_t)n_features * w_stride + unit + at[v]);
     for (int i = first; i < end; i++) {
         const int row = rows->is_ordered ? rows->order_g[rows->first_row + i] : rows->first_row + i;
         const int row_end = rows->offset_g[row + 1];
         EACH(v, vectors) z[v] = bias[v];
         for (int e = rows->offset_g[row]; e < row_end; e++)
             sparse_add(vectors, rows->value_g[e], W_g + (size_t)rows->column_g[e] * w_stride + unit, at, z);
-        if (activate) EACH(v, vectors) z[v] = sigmoid(z[v]);
-        EACH(v, vectors) STORE(__global, P_g + (size_t)i * p_stride + unit + at[v], z[v]);
+        if (activate) EACH(v, vectors) z[v] = sparse_sigmoid(z[v]);
+        EACH(v, vectors) SPARSE_STORE(P_g + (size_t)i * p_stride + unit + at[v], z[v]);
     }
 }
 

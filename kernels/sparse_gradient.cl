@@ -26,16 +26,16 @@ typedef struct sparse_entries {
 INLINE void sparse_sum_pieces(const int vectors, int unit, const sparse_entries *entries, __global const int *piece_g,
                               __global float *S_g, int first, int end, int n_units) {
     int at[SPARSE_VECTORS];
-    vfloat sum[SPARSE_VECTORS];
+    sparse_vector sum[SPARSE_VECTORS];
     sparse_places(vectors, unit, n_units, at);
     for (int piece = first; piece < end; piece++) {
         const int piece_end = piece_g[2 * piece + 1];
-        EACH(v, vectors) sum[v] = (vfloat)(0.0f);
+        EACH(v, vectors) sum[v] = SPARSE_ZERO;
         for (int e = piece_g[2 * piece]; e < piece_end; e++) {
             const size_t at_row = (size_t)entries->place_g[e] * entries->r_stride;
             sparse_add(vectors, entries->value_g[e], entries->R_g + at_row + unit, at, sum);
         }
-        EACH(v, vectors) STORE(__global, S_g + (size_t)piece * entries->r_stride + unit + at[v], sum[v]);
+        EACH(v, vectors) SPARSE_STORE(S_g + (size_t)piece * entries->r_stride + unit + at[v], sum[v]);
     }
 }
 
@@ -63,24 +63,24 @@ static inline int sparse_find(__global const int *place_g, int e, int end, int p
 
 /* total = the sum of the pieces first ... end - 1. */
 INLINE void sparse_add_pieces(const int vectors, __global const float *s_g, int r_stride, int first, int end,
-                              const int at[SPARSE_VECTORS], vfloat total[SPARSE_VECTORS]) {
-    EACH(v, vectors) total[v] = (vfloat)(0.0f);
+                              const int at[SPARSE_VECTORS], sparse_vector total[SPARSE_VECTORS]) {
+    EACH(v, vectors) total[v] = SPARSE_ZERO;
     for (int piece = first; piece < end; piece++) {
-        EACH(v, vectors) total[v] += LOAD(__global, s_g + (size_t)piece * r_stride + at[v]);
+        EACH(v, vectors) total[v] += SPARSE_LOAD(s_g + (size_t)piece * r_stride + at[v]);
     }
 }
 
 /* total = the sum of the entries e ... end - 1, block by block. */
 INLINE void sparse_add_entries(const int vectors, const sparse_entries *entries, int unit, int first_row, int e,
-                               int end, const int at[SPARSE_VECTORS], vfloat total[SPARSE_VECTORS]) {
-    vfloat sum[SPARSE_VECTORS];
-    EACH(v, vectors) total[v] = sum[v] = (vfloat)(0.0f);
+                               int end, const int at[SPARSE_VECTORS], sparse_vector total[SPARSE_VECTORS]) {
+    sparse_vector sum[SPARSE_VECTORS];
+    EACH(v, vectors) total[v] = sum[v] = SPARSE_ZERO;
     for (int block_end = 0; e < end; e++) {
         const int i = entries->place_g[e] - first_row;
         if (i >= block_end) {
             EACH(v, vectors) {
                 total[v] += sum[v];
-                sum[v] = (vfloat)(0.0f);
+                sum[v] = SPARSE_ZERO;
             }
             block_end = (i / BLOCK_ROWS + 1) * BLOCK_ROWS;
         }
@@ -100,7 +100,7 @@ INLINE void sparse_sum_features(const int vectors, int unit, const sparse_entrie
                                 const sparse_features *features, __global const float *S_g, __global float *G_g,
                                 int first, int end, int n_units) {
     int at[SPARSE_VECTORS];
-    vfloat total[SPARSE_VECTORS];
+    sparse_vector total[SPARSE_VECTORS];
     sparse_places(vectors, unit, n_units, at);
     for (int k = first; k < end; k++) {
         int e = features->offset_g[k], entry_end = features->offset_g[k + 1];
@@ -114,7 +114,7 @@ INLINE void sparse_sum_features(const int vectors, int unit, const sparse_entrie
             sparse_add_pieces(vectors, S_g + unit, entries->r_stride, piece, piece_end, at, total);
         else
             sparse_add_entries(vectors, entries, unit, features->first_row, e, entry_end, at, total);
-        EACH(v, vectors) STORE(__global, G_g + (size_t)k * entries->r_stride + unit + at[v], total[v]);
+        EACH(v, vectors) SPARSE_STORE(G_g + (size_t)k * entries->r_stride + unit + at[v], total[v]);
     }
 }
 
