@@ -103,8 +103,7 @@ plethron_status live_auc(live_set *live, bool held, float *totals, plethron_erro
 /* Bytes of its largest buffer; it takes two of them and little more. */
 size_t live_auc_bytes(const plethron_dataset *dataset);
 
-/* Sparse features in the order of an epoch (live_sparse.c). Transposing the rows again is the host's work: it takes
- * less time than the epoch's steps. */
+/* Sparse features in the order of an epoch (live_sparse.c): the host transposes the rows again. */
 typedef struct sparse_shuffle sparse_shuffle;
 plethron_status sparse_shuffle_open(const live_set *live, sparse_shuffle **out, plethron_error *err);
 /* Takes the order from live->rows.order; says where the features are in it. */
