@@ -14,14 +14,15 @@
 #include <string.h>
 
 /* The last, NULL, is the planner's choice. A strategy that does not apply to a problem is passed over. */
-static const char *const strategies[] = {"staged", "fused", "rows", NULL};
+static const char *const strategies[] = {"staged", "fused", "rows", "sparse", NULL};
 
 /* What of a bank is used. */
 typedef enum features {
     PLAIN,
-    FULL,    /* optimisers, schedules, row weights, folds, bootstraps, stopping rules, standardisation, ROC curves */
-    BATCHES, /* mini-batches */
-    ENTITIES /* rows of its own for each unit */
+    FULL,     /* optimisers, schedules, row weights, folds, bootstraps, stopping rules, standardisation, ROC curves */
+    BATCHES,  /* mini-batches */
+    ENTITIES, /* rows of its own for each unit */
+    SPARSE    /* sparse features, of which one is that of all rows */
 } features;
 
 typedef struct problem {
@@ -42,6 +43,8 @@ static const problem problems[] = {
     {"full", 1000, 64, 96, 1, 1, false, FULL},
     {"batches", 1000, 64, 96, 1, 1, false, BATCHES},
     {"entities", 1024, 16, 64, 1, 1, false, ENTITIES},
+    {"sparse", 10240, 1000, 256, 1, 1, true, SPARSE},
+    {"sparse-ten", 10240, 1000, 10, 1, 1, true, SPARSE},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -103,6 +106,32 @@ static plethron_bank *make_bank(const problem *p) {
     return bank;
 }
 
+/* Rows with two features each: the first, and one of the others. */
+typedef struct sparse_rows {
+    plethron_sparse X;
+    int64_t *offsets;
+    int32_t *columns;
+    float *values;
+} sparse_rows;
+
+static sparse_rows make_rows(const problem *p) {
+    sparse_rows rows = {.offsets = zeros(p->n_samples + 1, sizeof *rows.offsets),
+                        .columns = zeros(2 * p->n_samples, sizeof *rows.columns),
+                        .values = zeros(2 * p->n_samples, sizeof *rows.values)};
+    for (size_t i = 0; i < p->n_samples; i++) {
+        rows.offsets[i + 1] = (int64_t)(2 * i + 2);
+        rows.columns[2 * i + 1] = (int32_t)(1 + i % (p->n_features - 1));
+    }
+    rows.X = (plethron_sparse){p->n_samples, p->n_features, rows.offsets, rows.columns, rows.values};
+    return rows;
+}
+
+static void free_rows(const sparse_rows *rows) {
+    free(rows->offsets);
+    free(rows->columns);
+    free(rows->values);
+}
+
 static plethron_dataset *make_dataset(plethron_device *device, const problem *p, const float *X) {
     plethron_error err;
     plethron_dataset *data = NULL;
@@ -126,8 +155,13 @@ static plethron_dataset *make_dataset(plethron_device *device, const problem *p,
         options.entity_offsets = offsets;
         options.n_entities = p->n_units;
     }
-    check(plethron_dataset_create(device, X, p->n_samples, p->n_features, Y, p->n_targets, &options, &data, &err),
-          p->name, &err);
+    if (p->features == SPARSE) {
+        const sparse_rows rows = make_rows(p);
+        check(plethron_dataset_create_sparse(device, &rows.X, Y, p->n_targets, &options, &data, &err), p->name, &err);
+        free_rows(&rows);
+    } else
+        check(plethron_dataset_create(device, X, p->n_samples, p->n_features, Y, p->n_targets, &options, &data, &err),
+              p->name, &err);
     free(Y);
     free(weights);
     free(folds);
@@ -166,7 +200,12 @@ static void record_training(plethron_device *device, const problem *p, plethron_
     if (p->predict && !strategy) {
         float *P = zeros(p->n_samples * p->n_units, sizeof *P);
         snprintf(label, sizeof label, "%s/predict/%d", p->name, info->index);
-        check(plethron_predict(device, bank, X, p->n_samples, P, &err), label, &err);
+        if (p->features == SPARSE) {
+            const sparse_rows rows = make_rows(p);
+            check(plethron_predict_sparse(device, bank, &rows.X, P, &err), label, &err);
+            free_rows(&rows);
+        } else
+            check(plethron_predict(device, bank, X, p->n_samples, P, &err), label, &err);
         free(P);
     }
     plethron_bank_close(bank);

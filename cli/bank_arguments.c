@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char host[] = "host"; /* the strategy, and the only device that it runs on */
-static const char *const strategy_names[] = {"rows", "fused", "staged", "grouped", host, NULL};
+static const char *const strategy_names[] = {"rows", "fused", "staged", "grouped", "sparse", host, NULL};
 
 static const char *const planning_names[] = {
     [PLETHRON_PLANNING_ESTIMATE] = "estimate", [PLETHRON_PLANNING_MEASURE] = "measure", NULL};
@@ -61,6 +61,9 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
     case 'q': a->quiet = true; return true;
     case 'v': a->verbose = true; return true;
     case BANK_OPTION_CLASS: return option_names(verb, "--class", text, &a->classes);
+    case BANK_OPTION_LABELS: a->labels = text; return true;
+    case BANK_OPTION_SPARSE: a->reading = READ_SPARSE; return true;
+    case BANK_OPTION_DENSE: a->reading = READ_DENSE; return true;
     case BANK_OPTION_WEIGHTS: a->weights = text; return true;
     case BANK_OPTION_FOLDS: return option_whole(verb, "--folds", text, 2, MAX_FOLDS, &a->folds);
     case BANK_OPTION_FOLDS_COLUMN: a->folds_column = text; return true;
@@ -136,6 +139,8 @@ int bank_arguments_check_output(const char *verb, const bank_arguments *a, const
 int bank_arguments_check(const char *verb, bank_arguments *a) {
     if (!a->targets.count) return usage_error(verb, "--target is missing: the column to learn");
     if (columns_clash(verb, a)) return CLI_USAGE;
+    if (a->reading == READ_SPARSE && (a->features.count || a->entity))
+        return usage_error(verb, "--sparse does not go with %s", a->entity ? "--entity" : "--features");
     if (a->folds && a->folds_column) return usage_error(verb, "--folds does not go with --folds-column");
     if (a->balanced && a->class_weights.count)
         return usage_error(verb, "--class-weight is given twice: balanced, and two numbers");

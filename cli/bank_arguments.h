@@ -6,8 +6,13 @@
 
 #include <getopt.h>
 
+/* How DATA is read, where its format leaves the choice. */
+typedef enum data_reading { READ_AS_SUITS, READ_SPARSE, READ_DENSE } data_reading;
+
 typedef struct bank_arguments {
     const char *data;
+    const char *labels; /* a file of the columns that are no features, or NULL: they are in DATA */
+    data_reading reading;
     const char *device;
     const char *strategy;
     name_list targets;
@@ -76,6 +81,9 @@ enum {
     BANK_OPTION_EVERY,
     BANK_OPTION_RESUME,
     BANK_OPTION_TIME_LIMIT,
+    BANK_OPTION_LABELS,
+    BANK_OPTION_SPARSE,
+    BANK_OPTION_DENSE,
     BANK_OPTIONS_END
 };
 
@@ -107,7 +115,9 @@ enum {
         {"checkpoint", required_argument, NULL, BANK_OPTION_CHECKPOINT},                                              \
         {"every", required_argument, NULL, BANK_OPTION_EVERY},                                                        \
         {"resume", required_argument, NULL, BANK_OPTION_RESUME},                                                      \
-        {"time-limit", required_argument, NULL, BANK_OPTION_TIME_LIMIT}, {"quiet", no_argument, NULL, 'q'},           \
+        {"time-limit", required_argument, NULL, BANK_OPTION_TIME_LIMIT},                                              \
+        {"labels", required_argument, NULL, BANK_OPTION_LABELS}, {"sparse", no_argument, NULL, BANK_OPTION_SPARSE},   \
+        {"dense", no_argument, NULL, BANK_OPTION_DENSE}, {"quiet", no_argument, NULL, 'q'},                           \
         {"verbose", no_argument, NULL, 'v'}, {                                                                        \
         "help", no_argument, NULL, 'h'                                                                                \
     }
@@ -120,8 +130,14 @@ enum {
     "                           as they are. A row where a target is empty is not used by that target's units\n"       \
     "  -f, --features COLS      columns to learn from (default: all that are not named for something else)\n"          \
     "      --class LABELS       learn these classes only, each against all the rest\n"                                 \
+    "      --labels FILE        a table with a row for each of DATA's: all columns named in options but --features "   \
+    "are\n"                                                                                                            \
+    "                           its; then DATA holds features only\n"                                                  \
+    "      --sparse, --dense    how svmlight is read (default: sparse when less than a tenth of the values are "       \
+    "given)\n"                                                                                                         \
     "      --weights COL        how much each row counts, >= 0\n"                                                      \
-    "      --standardize        learn from features of mean 0 and deviation 1; the saved weights apply to raw data\n"
+    "      --standardize        learn from features of mean 0 and deviation 1, sparse ones of deviation 1 only; the\n" \
+    "                           saved weights apply to raw data\n"
 #define BANK_HELP_UNITS                                                                                     \
     "      --loss NAMES         log, mse or tutorial (default log)\n"                                       \
     "      --lr X[,X...]        learning rate (default 0.1)\n"                                              \
@@ -150,8 +166,8 @@ enum {
     "  -d, --device SEL         gpu, cpu, host, an index, PLATFORM:DEVICE or a part of a name (default: see "    \
     "'plethron\n"                                                                                                \
     "                           devices')\n"                                                                     \
-    "      --strategy NAME      how epochs run: " BANK_STRATEGIES " (default: chosen for the problem;\n"         \
-    "                           host means --device host too)\n"                                                 \
+    "      --strategy NAME      how epochs run: " BANK_STRATEGIES "\n"                                           \
+    "                           (default: chosen for the problem; host means --device host too)\n"               \
     "      --plan HOW           estimate: by a cost model; measure: try what applies, and remember it (default " \
     "estimate)\n"                                                                                                \
     "  -q, --quiet              print warnings and errors only\n"
@@ -163,8 +179,9 @@ enum {
     "      --time-limit TIME    stop after so long as an interrupt does, but with exit code 0\n"
 #define BANK_HELP_FORMATS                                                                                             \
     "DATA is a CSV file with a header, or NPY, NPZ, HDF5, safetensors or svmlight, known by its content; FILE:NAME\n" \
-    "names an array in it, - is standard input. Columns without names are called 0, 1, ...\n"
-#define BANK_STRATEGIES "rows, fused, staged, grouped or host"
+    "names an array in it, - is standard input. Columns without names are called 0, 1, ... svmlight, and NPZ of\n"    \
+    "scipy.sparse.save_npz with --labels, stay sparse.\n"
+#define BANK_STRATEGIES "rows, fused, staged, grouped, sparse or host"
 
 /* Defaults that are not zero. */
 bank_arguments bank_arguments_default(void);

@@ -58,8 +58,12 @@ static float weight_of(const plethron_bank *bank, size_t j, size_t k) {
     return plethron_bank_weights(bank)[k * plethron_bank_n_units(bank) + j];
 }
 
-static const char *feature_name(const plethron_bank *bank, size_t k) {
-    return k == plethron_bank_n_features(bank) ? "(bias)" : plethron_bank_feature_name(bank, k);
+/* By its number where it has no name; `number` is room for that. */
+static const char *feature_name(const plethron_bank *bank, size_t k, char number[NUMBER_TEXT]) {
+    const char *name = k == plethron_bank_n_features(bank) ? "(bias)" : plethron_bank_feature_name(bank, k);
+    if (name) return name;
+    snprintf(number, NUMBER_TEXT, "%zu", k);
+    return number;
 }
 
 static void write_number(FILE *stream, double value) {
@@ -68,20 +72,21 @@ static void write_number(FILE *stream, double value) {
 }
 
 static void write_line(FILE *stream, const plethron_bank *whole, size_t j, size_t k, const interval *found) {
+    char number[NUMBER_TEXT];
     const plethron_unit unit = unit_get(whole, j);
     unit_write_names(stream, whole, &unit);
     putc(',', stream);
-    csv_field(stream, feature_name(whole, k));
+    csv_field(stream, feature_name(whole, k, number));
     const double numbers[] = {(double)weight_of(whole, j, k), found->mean, found->deviation, found->low, found->high};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) write_number(stream, numbers[i]);
     putc('\n', stream);
 }
 
 static void print_line(const plethron_bank *whole, size_t j, size_t k, const interval *found) {
-    char target[NAME_SHOWN], class[NAME_SHOWN], feature[NAME_SHOWN];
+    char target[NAME_SHOWN], class[NAME_SHOWN], feature[NAME_SHOWN], number[NUMBER_TEXT];
     const plethron_unit unit = unit_get(whole, j);
     printf("%-12s  %-8s  %-16s  %12.6g  %12.6g  %12.6g\n", unit_target_text(whole, &unit, target),
-           unit_class_text(whole, &unit, class), name_show(feature_name(whole, k), feature),
+           unit_class_text(whole, &unit, class), name_show(feature_name(whole, k, number), feature),
            (double)weight_of(whole, j, k), found->low, found->high);
 }
 

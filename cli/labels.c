@@ -11,32 +11,96 @@
  * kernel may have to be compiled for it. */
 enum { BLOCK_VALUES = 1 << 22, FEW_FLOPS = 1 << 28 };
 
-static bool is_little_work(const plethron_bank *bank, size_t n_rows) {
-    const double flops = 2.0 * (double)plethron_bank_n_features(bank) * (double)plethron_bank_n_units(bank);
-    return flops * (double)n_rows < FEW_FLOPS;
+static bool is_little_work(const plethron_bank *bank, const feature_rows *rows) {
+    const plethron_sparse *sparse = &rows->sparse;
+    const double n_values = rows->X ? (double)plethron_bank_n_features(bank) * (double)rows->n_rows
+                                    : (double)(sparse->offsets[rows->n_rows] - sparse->offsets[0]);
+    return 2.0 * n_values * (double)plethron_bank_n_units(bank) < FEW_FLOPS;
 }
 
-plethron_status predict_blocks(plethron_device *device, const plethron_bank *bank, const float *X, size_t n_rows,
+static plethron_status predict_some(plethron_predictor *predictor, const feature_rows *rows, size_t n_features,
+                                    size_t first, size_t n, float *P, plethron_error *err) {
+    if (rows->X) return plethron_predictor_run(predictor, rows->X + first * n_features, n, P, err);
+    plethron_sparse some = rows->sparse;
+    some.offsets += first;
+    some.n_rows = n;
+    return plethron_predictor_run_sparse(predictor, &some, P, err);
+}
+
+plethron_status predict_blocks(plethron_device *device, const plethron_bank *bank, const feature_rows *rows,
                                block_visitor visit, void *context, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const size_t n_units = plethron_bank_n_units(bank), n_features = plethron_bank_n_features(bank);
+    const plethron_predictor_options options = {.struct_size = sizeof options, .sparse = !rows->X};
     size_t n_block = n_units < BLOCK_VALUES ? BLOCK_VALUES / n_units : 1;
-    if (n_block > n_rows) n_block = n_rows;
+    if (n_block > rows->n_rows) n_block = rows->n_rows;
     plethron_device *host = NULL;
     plethron_predictor *predictor = NULL;
     float *P = NULL;
     TRY(allocate(n_block, n_units * sizeof *P, &P, err));
-    if (is_little_work(bank, n_rows)) TRY(plethron_device_open("host", &host, err));
-    TRY(plethron_predictor_open(host ? host : device, bank, NULL, &predictor, err));
-    for (size_t first = 0; first < n_rows; first += n_block) {
-        size_t n = n_rows - first < n_block ? n_rows - first : n_block;
-        TRY(plethron_predictor_run(predictor, X + first * n_features, n, P, err));
+    if (is_little_work(bank, rows)) TRY(plethron_device_open("host", &host, err));
+    TRY(plethron_predictor_open(host ? host : device, bank, &options, &predictor, err));
+    for (size_t first = 0; first < rows->n_rows; first += n_block) {
+        size_t n = rows->n_rows - first < n_block ? rows->n_rows - first : n_block;
+        TRY(predict_some(predictor, rows, n_features, first, n, P, err));
         TRY(visit(context, P, first, n, err));
     }
 out:
     plethron_predictor_close(predictor);
     plethron_device_close(host);
     free(P);
+    return status;
+}
+
+/* ---- Some rows of many ------------------------------------------------------------------------------------------- */
+
+void feature_copy_release(feature_copy *copy) {
+    for (size_t i = 0; i < sizeof copy->memory / sizeof *copy->memory; i++) free(copy->memory[i]);
+    *copy = (feature_copy){0};
+}
+
+static plethron_status copy_sparse(const plethron_sparse *from, const size_t *rows, size_t n_rows, feature_copy *copy,
+                                   plethron_error *err) {
+    plethron_status status;
+    int64_t *offsets = NULL;
+    int32_t *columns = NULL;
+    float *values = NULL;
+    TRY(allocate(n_rows + 1, sizeof *offsets, &offsets, err));
+    copy->memory[0] = offsets;
+    for (size_t i = 0; i < n_rows; i++)
+        offsets[i + 1] = offsets[i] + from->offsets[rows[i] + 1] - from->offsets[rows[i]];
+    TRY(allocate((size_t)offsets[n_rows], sizeof *columns, &columns, err));
+    copy->memory[1] = columns;
+    TRY(allocate((size_t)offsets[n_rows], sizeof *values, &values, err));
+    copy->memory[2] = values;
+    for (size_t i = 0; i < n_rows; i++) {
+        const size_t n = (size_t)(offsets[i + 1] - offsets[i]);
+        memcpy(columns + offsets[i], from->columns + from->offsets[rows[i]], n * sizeof *columns);
+        memcpy(values + offsets[i], from->values + from->offsets[rows[i]], n * sizeof *values);
+    }
+    copy->rows.sparse = (plethron_sparse){n_rows, from->n_columns, offsets, columns, values};
+out:
+    return status;
+}
+
+plethron_status feature_copy_make(const feature_rows *from, size_t n_features, const size_t *rows, size_t n_rows,
+                                  feature_copy *out, plethron_error *err) {
+    plethron_status status;
+    feature_copy copy = {.rows.n_rows = n_rows};
+    float *X = NULL;
+    if (!from->X) {
+        TRY(copy_sparse(&from->sparse, rows, n_rows, &copy, err));
+    } else {
+        TRY(allocate(n_rows, n_features * sizeof *X, &X, err));
+        copy.memory[0] = X;
+        copy.rows.X = X;
+        for (size_t i = 0; i < n_rows; i++)
+            memcpy(X + i * n_features, from->X + rows[i] * n_features, n_features * sizeof *X);
+    }
+    *out = copy;
+    copy = (feature_copy){0};
+out:
+    feature_copy_release(&copy);
     return status;
 }
 

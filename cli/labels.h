@@ -8,8 +8,24 @@
 typedef plethron_status (*block_visitor)(void *context, const float *P, size_t first_row, size_t n_rows,
                                          plethron_error *err);
 
-/* Predicts for X [n_rows, n_features] in blocks of rows, so that P never takes much memory. */
-plethron_status predict_blocks(plethron_device *device, const plethron_bank *bank, const float *X, size_t n_rows,
+/* Rows of features: dense ones [n_rows, n_features], or sparse ones. */
+typedef struct feature_rows {
+    const float *X; /* NULL where they are sparse */
+    plethron_sparse sparse;
+    size_t n_rows;
+} feature_rows;
+
+/* Some rows of many, copied. */
+typedef struct feature_copy {
+    feature_rows rows;
+    void *memory[3];
+} feature_copy;
+plethron_status feature_copy_make(const feature_rows *from, size_t n_features, const size_t *rows, size_t n_rows,
+                                  feature_copy *out, plethron_error *err);
+void feature_copy_release(feature_copy *copy);
+
+/* Predicts for rows in blocks, so that P never takes much memory. */
+plethron_status predict_blocks(plethron_device *device, const plethron_bank *bank, const feature_rows *rows,
                                block_visitor visit, void *context, plethron_error *err);
 
 /* One name a unit: its target's name or, of several classes, "target=label"; " #unit" follows where units share a name.

@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "entity_models.h"
-#include "prediction_stream.h"
+#include "prediction_sparse.h"
 #include "progress.h"
 
 #include <getopt.h>
@@ -17,7 +17,7 @@ static const char help_usage[] =
     "DATA is a CSV file with a header, or NPY, NPZ, HDF5, safetensors or svmlight; FILE:NAME names an array in it, -\n"
     "is standard input. The model's features are found by name and DATA may hold other columns too; without names, on\n"
     "either side, all columns are taken in order. NPY and CSV may be larger than memory: they are read, predicted and\n"
-    "written in blocks.\n"
+    "written in blocks. svmlight, and an NPZ that scipy.sparse.save_npz wrote, are predicted sparse.\n"
     "\n"
     "  -c, --classes            write the predicted label of each target instead: of several classes the likeliest, "
     "of\n"
@@ -164,6 +164,7 @@ out:
 static plethron_status write_predictions(const arguments *a, const plethron_bank *bank, FILE *stream,
                                          plethron_error *err) {
     plethron_status status = PLETHRON_OK;
+    bool is_sparse = false;
     entity_models models = {0};
     prediction_writer writer = {
         .stream = stream, .bank = bank, .kind = a->kind, .format = a->format, .n_top = (size_t)a->n_top};
@@ -175,7 +176,8 @@ static plethron_status write_predictions(const arguments *a, const plethron_bank
     if (models.bank)
         TRY(predict_entities(a, &models, &writer, err));
     else
-        TRY(prediction_stream(&a->task, &writer, err));
+        TRY(prediction_sparse(&a->task, &writer, &is_sparse, err));
+    if (!models.bank && !is_sparse) TRY(prediction_stream(&a->task, &writer, err));
 out:
     prediction_writer_release(&writer);
     entity_models_release(&models);

@@ -24,30 +24,28 @@ typedef struct fold_judge {
     size_t fold;
     size_t *rows;
     size_t n_rows;
-    float *X;             /* [n_rows, n_features] */
-    plethron_bank *units; /* for each target and class each combination */
-    double *hits;         /* [n_targets, n_combinations] */
-    double *n_known;      /* [n_targets]: rows whose target is not missing */
+    feature_copy features; /* of these rows */
+    plethron_bank *units;  /* for each target and class each combination */
+    double *hits;          /* [n_targets, n_combinations] */
+    double *n_known;       /* [n_targets]: rows whose target is not missing */
 } fold_judge;
 
 static void judge_release(fold_judge *judge) {
     plethron_bank_close(judge->units);
     free(judge->n_known);
     free(judge->hits);
-    free(judge->X);
+    feature_copy_release(&judge->features);
     free(judge->rows);
 }
 
 static plethron_status take_rows(fold_judge *judge, plethron_error *err) {
     plethron_status status;
     const training_data *data = judge->data;
-    const size_t row_bytes = data->n_features * sizeof *judge->X;
+    const feature_rows all = training_data_rows(data);
     TRY(allocate(data->n_samples, sizeof *judge->rows, &judge->rows, err));
     for (size_t i = 0; i < data->n_samples; i++)
         if (data->folds[i] == judge->fold) judge->rows[judge->n_rows++] = i;
-    TRY(allocate(judge->n_rows, row_bytes, &judge->X, err));
-    for (size_t i = 0; i < judge->n_rows; i++)
-        memcpy((char *)judge->X + i * row_bytes, data->X + judge->rows[i] * data->n_features, row_bytes);
+    TRY(feature_copy_make(&all, data->n_features, judge->rows, judge->n_rows, &judge->features, err));
 out:
     return status;
 }
@@ -123,7 +121,7 @@ static plethron_status judge_fold(const training_data *data, size_t n_combinatio
     TRY(take_units(&judge, grid, bank, err));
     TRY(allocate(n_targets * n_combinations, sizeof *judge.hits, &judge.hits, err));
     TRY(allocate(n_targets, sizeof *judge.n_known, &judge.n_known, err));
-    TRY(predict_blocks(data->device, judge.units, judge.X, judge.n_rows, judge_block, &judge, err));
+    TRY(predict_blocks(data->device, judge.units, &judge.features.rows, judge_block, &judge, err));
     for (size_t t = 0; t < n_targets; t++) n_judged += judge.n_known[t] > 0.0;
     for (size_t c = 0; c < n_combinations; c++) {
         accuracy[c] = 0.0;

@@ -198,7 +198,8 @@ static plethron_status print_accuracy(const train_arguments *a, const training_j
     plethron_error reason;
     if (decision_make(job->bank, target, &decision, &reason)) return PLETHRON_OK;
     hit_counter counter = {.job = job, .decision = &decision, .hold_out = a->hold_out};
-    TRY(predict_blocks(job->data.device, job->bank, job->data.X, job->data.n_samples, count_hits, &counter, err));
+    const feature_rows rows = training_data_rows(&job->data);
+    TRY(predict_blocks(job->data.device, job->bank, &rows, count_hits, &counter, err));
     if (counter.trained.n_rows) print_count(job, target, "training", &counter.trained);
     if (counter.held_out.n_rows) print_count(job, target, "held-out", &counter.held_out);
 out:
@@ -211,7 +212,7 @@ static plethron_status print_summary(const train_arguments *a, const training_jo
     report_line("device", "%s", plethron_device_describe(job->data.device)->name);
     report_line("plan", "%s", *job->watch.plan ? job->watch.plan : plethron_bank_strategy(job->bank));
     report_line("samples", "%zu", job->data.n_samples);
-    report_line("features", "%zu%s", job->data.n_features, a->bank.standardize ? ", standardized" : "");
+    report_features(&job->data, a->bank.standardize);
     if (a->bank.entity) report_line("entities", "%zu", training_data_n_entities(&job->data));
     report_line("units", "%zu", job->units.count);
     report_line("epochs", "%" PRId64, a->bank.epochs);

@@ -2,6 +2,8 @@
 
 #include "training_data.h"
 
+#include "report.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +20,61 @@ void training_data_release(training_data *data) {
     free(data->weights);
     free(data->X);
     free(data->feature_columns);
+    plethron_table_close(data->labels);
+    plethron_sparse_table_close(data->sparse);
     plethron_table_close(data->table);
     *data = (training_data){0};
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
+
+/* As densely given as that, features are learnt faster as dense ones. */
+static bool is_rather_dense(const plethron_sparse *X) {
+    enum { SHARE = 10 };
+    return (double)X->offsets[X->n_rows] * SHARE >= (double)X->n_rows * (double)X->n_columns;
+}
+
+/* Sparse features, where DATA has such and may be read so. */
+static plethron_status open_sparse(const bank_arguments *a, training_data *data, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    if (a->reading == READ_DENSE) return status;
+    TRY(plethron_sparse_table_open(a->data, NULL, &data->sparse, err));
+    if (!data->sparse && a->reading == READ_SPARSE)
+        TRY(fail(err, PLETHRON_ERROR_FORMAT, "%s: --sparse: an svmlight file or a sparse matrix in an NPZ was expected",
+                 a->data));
+    if (!data->sparse) return status;
+    const bool is_npz = !plethron_sparse_table_labels(data->sparse), needs_columns = a->features.count || a->entity;
+    if (is_npz && needs_columns)
+        TRY(fail(err, PLETHRON_ERROR_UNSUPPORTED, "%s: a sparse matrix: %s needs dense features", a->data,
+                 a->entity ? "--entity" : "--features"));
+    const bool suits = is_npz || !is_rather_dense(plethron_sparse_table_features(data->sparse));
+    if (a->reading == READ_SPARSE || (suits && !needs_columns)) return status;
+    plethron_sparse_table_close(data->sparse);
+    data->sparse = NULL;
+out:
+    return status;
+}
+
+/* DATA, and where its labels are. */
+static plethron_status open_files(const bank_arguments *a, training_data *data, plethron_error *err) {
+    plethron_status status;
+    TRY(open_sparse(a, data, err));
+    if (!data->sparse) TRY(plethron_table_open(a->data, &data->table, err));
+    data->n_samples =
+        data->sparse ? plethron_sparse_table_features(data->sparse)->n_rows : plethron_table_n_rows(data->table);
+    data->columns = data->sparse ? plethron_sparse_table_labels(data->sparse) : data->table;
+    if (a->labels) {
+        TRY(plethron_table_open(a->labels, &data->labels, err));
+        data->columns = data->labels;
+    }
+    if (!data->columns)
+        TRY(fail(err, PLETHRON_ERROR_FORMAT, "%s: a sparse matrix, which has no labels: --labels FILE was expected",
+                 a->data));
+    if (plethron_table_n_rows(data->columns) != data->n_samples)
+        TRY(fail(err, PLETHRON_ERROR_FORMAT, "%s: has %zu rows, but %s has %zu", a->labels,
+                 plethron_table_n_rows(data->columns), a->data, data->n_samples));
+out:
+    return status;
 }
 
 /* ---- Columns ----------------------------------------------------------------------------------------------------- */
@@ -50,6 +105,10 @@ static plethron_status take_column(const plethron_table *table, const char *name
 /* The named features, or all columns but those taken for something else. */
 static plethron_status choose_features(const bank_arguments *a, const size_t *taken, size_t n_taken,
                                        training_data *data, plethron_error *err) {
+    if (data->sparse) {
+        data->n_features = plethron_sparse_table_features(data->sparse)->n_columns;
+        return PLETHRON_OK;
+    }
     const size_t n_columns = plethron_table_n_columns(data->table);
     plethron_status status = allocate(n_columns + a->features.count, sizeof(size_t), &data->feature_columns, err);
     if (status != PLETHRON_OK) return status;
@@ -58,7 +117,7 @@ static plethron_status choose_features(const bank_arguments *a, const size_t *ta
         return find_columns(data->table, &a->features, data->feature_columns, err);
     }
     for (size_t column = 0; column < n_columns; column++)
-        if (!holds(taken, n_taken, column)) data->feature_columns[data->n_features++] = column;
+        if (data->labels || !holds(taken, n_taken, column)) data->feature_columns[data->n_features++] = column;
     if (!data->n_features)
         return fail(err, PLETHRON_ERROR_FORMAT, "%s: every column is a target or the like: none is left to learn from",
                     a->data);
@@ -68,6 +127,7 @@ static plethron_status choose_features(const bank_arguments *a, const size_t *ta
 static plethron_status read_features(const bank_arguments *a, training_data *data, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     plethron_error cause;
+    if (data->sparse) return status;
     TRY(allocate(data->n_samples, data->n_features * sizeof *data->X, &data->X, err));
     status = plethron_table_numbers(data->table, data->feature_columns, data->n_features, data->X, &cause);
     if (status != PLETHRON_OK)
@@ -80,9 +140,9 @@ out:
 static plethron_status read_numbers(const training_data *data, const char *name, float **out, plethron_error *err) {
     plethron_status status;
     size_t column = 0;
-    TRY(plethron_table_find(data->table, name, &column, err));
+    TRY(plethron_table_find(data->columns, name, &column, err));
     TRY(allocate(data->n_samples, sizeof **out, out, err));
-    TRY(plethron_table_numbers(data->table, &column, 1, *out, err));
+    TRY(plethron_table_numbers(data->columns, &column, 1, *out, err));
 out:
     return status;
 }
@@ -166,8 +226,8 @@ static plethron_status read_entities(const char *entity, training_data *data, pl
     plethron_status status = PLETHRON_OK;
     size_t column = 0, *next = NULL;
     if (!entity) return status;
-    TRY(plethron_table_find(data->table, entity, &column, err));
-    TRY(plethron_table_entities(data->table, column, &data->entities, err));
+    TRY(plethron_table_find(data->columns, entity, &column, err));
+    TRY(plethron_table_entities(data->columns, column, &data->entities, err));
     const size_t n_entities = training_data_n_entities(data);
     TRY(allocate(n_entities + 1, sizeof *data->entity_offsets, &data->entity_offsets, err));
     TRY(allocate(n_entities, sizeof *next, &next, err));
@@ -189,14 +249,14 @@ plethron_status training_data_read(const bank_arguments *a, training_data *out, 
     plethron_status status;
     size_t *taken = NULL, n_taken = a->targets.count;
     training_data data = {0};
-    TRY(plethron_table_open(a->data, &data.table, err));
-    data.n_samples = plethron_table_n_rows(data.table);
+    TRY(open_files(a, &data, err));
     TRY(allocate(a->targets.count + 3, sizeof *taken, &taken, err));
-    TRY(find_columns(data.table, &a->targets, taken, err));
-    TRY(target_list_read(data.table, a->data, taken, a->targets.count, &a->classes, &data.targets, err));
-    TRY(take_column(data.table, a->weights, taken, &n_taken, err));
-    TRY(take_column(data.table, a->folds_column, taken, &n_taken, err));
-    TRY(take_column(data.table, a->entity, taken, &n_taken, err));
+    TRY(find_columns(data.columns, &a->targets, taken, err));
+    TRY(target_list_read(data.columns, a->labels ? a->labels : a->data, taken, a->targets.count, &a->classes,
+                         &data.targets, err));
+    TRY(take_column(data.columns, a->weights, taken, &n_taken, err));
+    TRY(take_column(data.columns, a->folds_column, taken, &n_taken, err));
+    TRY(take_column(data.columns, a->entity, taken, &n_taken, err));
     TRY(choose_features(a, taken, n_taken, &data, err));
     TRY(read_features(a, &data, err));
     TRY(read_weights(a, &data, err));
@@ -237,8 +297,12 @@ plethron_status training_data_upload(training_data *data, const bank_arguments *
         .n_entities = training_data_n_entities(data),
     };
     TRY(plethron_device_open(a->device, &data->device, err));
-    TRY(plethron_dataset_create(data->device, data->X, data->n_samples, data->n_features, data->targets.Y,
-                                data->targets.count, &options, &data->dataset, err));
+    if (data->sparse)
+        TRY(plethron_dataset_create_sparse(data->device, plethron_sparse_table_features(data->sparse), data->targets.Y,
+                                           data->targets.count, &options, &data->dataset, err));
+    else
+        TRY(plethron_dataset_create(data->device, data->X, data->n_samples, data->n_features, data->targets.Y,
+                                    data->targets.count, &options, &data->dataset, err));
 out:
     return status;
 }
@@ -257,17 +321,61 @@ out:
     return status;
 }
 
-plethron_status training_data_name(const training_data *data, const bank_arguments *a, plethron_bank *bank,
-                                   plethron_error *err) {
+feature_rows training_data_rows(const training_data *data) {
+    feature_rows rows = {.X = data->X, .n_rows = data->n_samples};
+    if (data->sparse) rows.sparse = *plethron_sparse_table_features(data->sparse);
+    return rows;
+}
+
+void report_features(const training_data *data, bool standardized) {
+    if (!data->sparse) {
+        report_line("features", "%zu%s", data->n_features, standardized ? ", standardized" : "");
+        return;
+    }
+    const plethron_sparse *X = plethron_sparse_table_features(data->sparse);
+    report_line("features", "%zu, sparse: %lld values given%s", data->n_features, (long long)X->offsets[X->n_rows],
+                standardized ? ", scaled to deviation 1" : "");
+}
+
+/* Sparse features are called by their indices, unless they are so many that the names would be most of a model. */
+static plethron_status name_sparse(const training_data *data, plethron_bank *bank, plethron_error *err) {
+    enum { MOST = 1 << 20, NAME_SIZE = sizeof "1073741824" };
+    plethron_status status = PLETHRON_OK;
+    char *text = NULL;
+    const char **names = NULL;
+    const size_t n = data->n_features, first = plethron_sparse_table_first_index(data->sparse);
+    if (n > MOST) return status;
+    TRY(allocate(n, NAME_SIZE, &text, err));
+    TRY(allocate(n, sizeof *names, &names, err));
+    for (size_t k = 0; k < n; k++) {
+        snprintf(text + k * NAME_SIZE, NAME_SIZE, "%u", (unsigned)(first + k));
+        names[k] = text + k * NAME_SIZE;
+    }
+    TRY(plethron_bank_name_features(bank, names, err));
+out:
+    free(names);
+    free(text);
+    return status;
+}
+
+static plethron_status name_dense(const training_data *data, plethron_bank *bank, plethron_error *err) {
     plethron_status status;
     const char **names = NULL;
     TRY(allocate(data->n_features, sizeof *names, &names, err));
     for (size_t k = 0; k < data->n_features; k++)
         names[k] = plethron_table_column_name(data->table, data->feature_columns[k]);
     TRY(plethron_bank_name_features(bank, names, err));
+out:
+    free(names);
+    return status;
+}
+
+plethron_status training_data_name(const training_data *data, const bank_arguments *a, plethron_bank *bank,
+                                   plethron_error *err) {
+    plethron_status status;
+    TRY(data->sparse ? name_sparse(data, bank, err) : name_dense(data, bank, err));
     TRY(target_list_name(&data->targets, bank, err));
     TRY(name_entities(data, a->entity, bank, err));
 out:
-    free(names);
     return status;
 }

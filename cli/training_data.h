@@ -2,14 +2,18 @@
 #ifndef PLETHRON_CLI_TRAINING_DATA_H
 #define PLETHRON_CLI_TRAINING_DATA_H
 
+#include "labels.h"
 #include "units.h"
 
 typedef struct training_data {
-    plethron_table *table;
+    plethron_table *table;         /* of dense features */
+    plethron_sparse_table *sparse; /* of sparse ones, in place of it */
+    plethron_table *labels;        /* of --labels, or NULL */
+    const plethron_table *columns; /* where the columns lie that are no features: one of these */
     size_t *feature_columns;
     size_t n_features;
     size_t n_samples;
-    float *X; /* [n_samples, n_features]; with entities in their order */
+    float *X; /* [n_samples, n_features]; with entities in their order; NULL where features are sparse */
     target_list targets;
     float *weights; /* [n_samples], or NULL */
     uint8_t *folds; /* [n_samples], or NULL */
@@ -23,6 +27,12 @@ typedef struct training_data {
 /* Reads the table. With entities rows are sorted by them, in the order they have within one. */
 plethron_status training_data_read(const bank_arguments *a, training_data *out, plethron_error *err);
 void training_data_release(training_data *data);
+
+/* All features. */
+feature_rows training_data_rows(const training_data *data);
+
+/* A line about them. */
+void report_features(const training_data *data, bool standardized);
 
 /* 0 without entities. */
 size_t training_data_n_entities(const training_data *data);

@@ -8,6 +8,16 @@ size_t dataset_n_ranges(const plethron_dataset *dataset) {
     return dataset->n_entities ? dataset->n_entities : 1;
 }
 
+double dataset_n_products(const plethron_dataset *dataset) {
+    if (dataset->sparse) return (double)dataset->sparse->n_values;
+    return (double)dataset->n_samples * (double)dataset->n_features;
+}
+
+uint64_t dataset_feature_bytes(const plethron_dataset *dataset) {
+    if (dataset->sparse) return sparse_bytes(dataset->sparse, dataset->n_samples, dataset->n_features);
+    return (uint64_t)dataset->y_stride * dataset->n_features * sizeof(float);
+}
+
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats) {
     const size_t padding = (size_t)DATASET_ROW_PADDING * DATASET_TILE;
     size_t rounded = (n_rows + DATASET_TILE - 1) / DATASET_TILE * DATASET_TILE, n;
@@ -77,8 +87,15 @@ static plethron_status check_values(const float *values, size_t n_rows, size_t n
     return PLETHRON_OK;
 }
 
-static plethron_status check_sizes(const float *X, size_t n_samples, size_t n_features, const float *Y,
-                                   size_t n_targets, plethron_error *err) {
+/* Features as the caller has them: one of X and sparse. */
+typedef struct given_features {
+    const float *X;
+    const plethron_sparse *sparse;
+    size_t n_samples, n_features;
+} given_features;
+
+static plethron_status check_sizes(const given_features *given, const float *Y, size_t n_targets, plethron_error *err) {
+    const size_t n_samples = given->n_samples, n_features = given->n_features;
     size_t n;
     if (n_samples == 0 || n_samples > DATASET_MAX_COUNT)
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "n_samples is %zu: 1 to %d is allowed", n_samples,
@@ -86,7 +103,7 @@ static plethron_status check_sizes(const float *X, size_t n_samples, size_t n_fe
     if (n_features == 0 || n_features > DATASET_MAX_COUNT)
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "n_features is %zu: 1 to %d is allowed", n_features,
                          DATASET_MAX_COUNT);
-    if (n_targets > DATASET_MAX_COUNT || (n_targets > 0) != (Y != NULL) || !X)
+    if (n_targets > DATASET_MAX_COUNT || (n_targets > 0) != (Y != NULL) || !(given->X || given->sparse))
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "X must be given, and Y when n_targets (%zu) is not 0",
                          n_targets);
     if (!dataset_tiles_size(n_samples, n_features, &n) || !dataset_tiles_size(n_samples, n_targets, &n))
@@ -113,6 +130,11 @@ static plethron_status check_memory(const plethron_device *device, size_t n_samp
                      (unsigned long long)info->memory_bytes,
                      (unsigned long long)(device_is_host(device) ? info->memory_bytes : largest),
                      (unsigned long long)n_fit);
+}
+
+static plethron_status check_features(const given_features *given, plethron_error *err) {
+    if (given->sparse) return sparse_check(given->sparse, true, err);
+    return check_values(given->X, given->n_samples, given->n_features, "X", false, err);
 }
 
 static plethron_status check_weights(const plethron_dataset_options *options, size_t n_samples, plethron_error *err) {
@@ -210,6 +232,22 @@ out:
     return status;
 }
 
+/* Standardised, their means stay: what is folded into the weights is a scale alone. */
+static plethron_status place_sparse(plethron_dataset *dataset, const plethron_sparse *X, bool standardize,
+                                    plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    void *mean = NULL, *deviation = NULL;
+    if (standardize) {
+        TRY(memory_allocate(dataset->n_features, sizeof(double), "the features' means", &mean, err));
+        dataset->mean = mean;
+        TRY(memory_allocate(dataset->n_features, sizeof(double), "the features' deviations", &deviation, err));
+        dataset->deviation = deviation;
+    }
+    TRY(sparse_open(dataset->device, X, deviation, &dataset->sparse, err));
+out:
+    return status;
+}
+
 /* Columns [n_columns, y_stride] of a matrix with a value a row, n_columns of them a row; `empty` between entities. */
 static void pack_columns(const plethron_dataset *dataset, const float *values, size_t n_columns, float empty,
                          float *to) {
@@ -287,12 +325,15 @@ out:
 
 /* ---- Making ------------------------------------------------------------------------------------------------------ */
 
-static plethron_status fill(plethron_dataset *dataset, const float *X, const float *Y,
+static plethron_status fill(plethron_dataset *dataset, const given_features *given, const float *Y,
                             const plethron_dataset_options *options, plethron_error *err) {
     plethron_status status;
     TRY(place_rows(dataset, options, err));
-    TRY(place_features(dataset, X, err));
-    if (options->standardize) TRY(dataset_standardize(dataset, err));
+    if (given->sparse)
+        TRY(place_sparse(dataset, given->sparse, options->standardize, err));
+    else
+        TRY(place_features(dataset, given->X, err));
+    if (options->standardize && !given->sparse) TRY(dataset_standardize(dataset, err));
     if (dataset->n_targets > 0) TRY(place_targets(dataset, Y, err));
     dataset->n_weight_columns = options->n_weight_columns;
     if (options->n_weight_columns > 0)
@@ -303,9 +344,8 @@ out:
     return status;
 }
 
-plethron_status plethron_dataset_create(plethron_device *device, const float *X, size_t n_samples, size_t n_features,
-                                        const float *Y, size_t n_targets, const plethron_dataset_options *options,
-                                        plethron_dataset **out, plethron_error *err) {
+static plethron_status create(plethron_device *device, const given_features *given, const float *Y, size_t n_targets,
+                              const plethron_dataset_options *options, plethron_dataset **out, plethron_error *err) {
     plethron_status status;
     void *memory = NULL;
     plethron_dataset *dataset = NULL;
@@ -314,21 +354,25 @@ plethron_status plethron_dataset_create(plethron_device *device, const float *X,
         TRY(error_check_struct(options->struct_size, sizeof chosen, "plethron_dataset_options", err));
         memcpy(&chosen, options, options->struct_size);
     }
-    TRY(check_sizes(X, n_samples, n_features, Y, n_targets, err));
-    TRY(check_memory(device, n_samples, n_features, n_targets, &chosen, err));
-    TRY(check_values(X, n_samples, n_features, "X", false, err));
-    TRY(check_values(Y, n_samples, n_targets, "Y", true, err));
-    TRY(check_weights(&chosen, n_samples, err));
-    TRY(check_folds(&chosen, n_samples, err));
-    TRY(check_entities(&chosen, n_samples, err));
+    TRY(check_sizes(given, Y, n_targets, err));
+    if (!given->sparse) TRY(check_memory(device, given->n_samples, given->n_features, n_targets, &chosen, err));
+    TRY(check_features(given, err));
+    TRY(check_values(Y, given->n_samples, n_targets, "Y", true, err));
+    TRY(check_weights(&chosen, given->n_samples, err));
+    TRY(check_folds(&chosen, given->n_samples, err));
+    TRY(check_entities(&chosen, given->n_samples, err));
+    if (given->sparse && chosen.n_entities > 0)
+        TRY(error_set(err, PLETHRON_ERROR_UNSUPPORTED,
+                      "%zu entities with sparse features are not supported: dense features are needed",
+                      chosen.n_entities));
     TRY(device_check_process(device, err));
     TRY(memory_allocate(1, sizeof *dataset, "a data set", &memory, err));
     dataset = memory;
     dataset->device = device;
-    dataset->n_samples = n_samples;
-    dataset->n_features = n_features;
+    dataset->n_samples = given->n_samples;
+    dataset->n_features = given->n_features;
     dataset->n_targets = n_targets;
-    TRY(fill(dataset, X, Y, &chosen, err));
+    TRY(fill(dataset, given, Y, &chosen, err));
     *out = dataset;
     dataset = NULL;
 out:
@@ -336,9 +380,24 @@ out:
     return status;
 }
 
+plethron_status plethron_dataset_create(plethron_device *device, const float *X, size_t n_samples, size_t n_features,
+                                        const float *Y, size_t n_targets, const plethron_dataset_options *options,
+                                        plethron_dataset **out, plethron_error *err) {
+    const given_features given = {.X = X, .n_samples = n_samples, .n_features = n_features};
+    return create(device, &given, Y, n_targets, options, out, err);
+}
+
+plethron_status plethron_dataset_create_sparse(plethron_device *device, const plethron_sparse *X, const float *Y,
+                                               size_t n_targets, const plethron_dataset_options *options,
+                                               plethron_dataset **out, plethron_error *err) {
+    const given_features given = {.sparse = X, .n_samples = X ? X->n_rows : 0, .n_features = X ? X->n_columns : 0};
+    return create(device, &given, Y, n_targets, options, out, err);
+}
+
 void plethron_dataset_close(plethron_dataset *dataset) {
     if (!dataset) return;
     device_buffer_close(dataset->X);
+    sparse_close(dataset->sparse);
     device_buffer_close(dataset->Y);
     device_buffer_close(dataset->weights);
     device_buffer_close(dataset->folds);

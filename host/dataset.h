@@ -2,7 +2,7 @@
 #ifndef PLETHRON_DATASET_H
 #define PLETHRON_DATASET_H
 
-#include "device.h"
+#include "dataset_sparse.h"
 
 enum {
     DATASET_TILE = 16,           /* samples of a tile of X: one AVX-512 vector, one 64-byte access of a GPU */
@@ -23,7 +23,8 @@ struct plethron_dataset {
     size_t n_tiles;
     size_t n_blocks;
     size_t y_stride;        /* places: n_tiles * DATASET_TILE */
-    device_buffer *X;       /* [n_tiles, n_features, DATASET_TILE] and padding */
+    device_buffer *X;       /* [n_tiles, n_features, DATASET_TILE] and padding; NULL where features are sparse */
+    dataset_sparse *sparse; /* NULL where they are dense */
     device_buffer *Y;       /* [n_targets, y_stride], NULL without targets; may hold NaN: missing */
     device_buffer *weights; /* [n_weight_columns, y_stride], or NULL */
     device_buffer *folds;   /* bytes [y_stride], or NULL */
@@ -45,6 +46,11 @@ struct plethron_dataset {
 };
 
 size_t dataset_n_ranges(const plethron_dataset *dataset);
+
+/* Values that are multiplied by a weight in a pass over all rows. */
+double dataset_n_products(const plethron_dataset *dataset);
+/* Bytes of the features on the device. */
+uint64_t dataset_feature_bytes(const plethron_dataset *dataset);
 
 /* Floats that `n_rows` rows of X take in tiles, with the padding that kernels may read behind them. */
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats);

@@ -1,4 +1,5 @@
-/* A part's digest is the SHA-256 of its length and of the SHA-256s of its pieces, which all cores find together. */
+/* A part's digest is the SHA-256 of its length and of the SHA-256s of its pieces, which all cores find together; of
+ * several buffers, of each in turn. */
 #include "dataset_digest.h"
 
 #include <stdlib.h>
@@ -27,36 +28,32 @@ static void add_pieces(const unsigned char *block, size_t n_bytes, SHA2_CTX *of_
 }
 
 /* Where there is no such buffer it has no bytes. */
-static plethron_status digest_buffer(device_buffer *buffer, size_t n_bytes, unsigned char *block,
-                                     char text[DIGEST_TEXT], plethron_error *err) {
+static plethron_status add_buffer(device_buffer *buffer, size_t n_bytes, unsigned char *block, SHA2_CTX *of_part,
+                                  plethron_error *err) {
     const size_t block_bytes = (size_t)PIECES_AT_ONCE * PIECE_BYTES;
     const uint64_t length = buffer ? n_bytes : 0;
-    SHA2_CTX of_part;
-    SHA256Init(&of_part);
-    SHA256Update(&of_part, (const uint8_t *)&length, sizeof length);
+    SHA256Update(of_part, (const uint8_t *)&length, sizeof length);
     for (size_t at = 0; at < length; at += block_bytes) {
         const size_t count = length - at < block_bytes ? (size_t)length - at : block_bytes;
         const plethron_status status = device_buffer_download(buffer, at, count, block, err);
         if (status != PLETHRON_OK) return status;
-        add_pieces(block, count, &of_part);
+        add_pieces(block, count, of_part);
     }
-    digest_end(&of_part, text);
     return PLETHRON_OK;
 }
 
-static void digest_ranges(const plethron_dataset *dataset, char text[DIGEST_TEXT]) {
-    SHA2_CTX of_part;
-    SHA256Init(&of_part);
+static void add_ranges(const plethron_dataset *dataset, SHA2_CTX *of_part) {
     for (size_t e = 0; e < dataset_n_ranges(dataset); e++) {
         const uint64_t n_rows = dataset->ranges[e].n_rows;
-        SHA256Update(&of_part, (const uint8_t *)&n_rows, sizeof n_rows);
+        SHA256Update(of_part, (const uint8_t *)&n_rows, sizeof n_rows);
     }
-    digest_end(&of_part, text);
 }
 
 plethron_status dataset_digest_find(const plethron_dataset *dataset, dataset_digest *out, plethron_error *err) {
     plethron_status status;
     void *block = NULL;
+    SHA2_CTX of_parts[DATASET_PARTS];
+    const dataset_sparse none = {0}, *sparse = dataset->sparse ? dataset->sparse : &none;
     const size_t column_bytes = dataset->y_stride * sizeof(float);
     const struct {
         enum dataset_part part;
@@ -64,14 +61,19 @@ plethron_status dataset_digest_find(const plethron_dataset *dataset, dataset_dig
         size_t n_bytes;
     } buffers[] = {
         {DATASET_FEATURES, dataset->X, dataset->n_features * column_bytes},
+        {DATASET_FEATURES, sparse->rows.offsets, (dataset->n_samples + 1) * sizeof(int32_t)},
+        {DATASET_FEATURES, sparse->rows.indices, sparse->n_values * sizeof(int32_t)},
+        {DATASET_FEATURES, sparse->rows.values, sparse->n_values * sizeof(float)},
         {DATASET_TARGETS, dataset->Y, dataset->n_targets * column_bytes},
         {DATASET_WEIGHTS, dataset->weights, dataset->n_weight_columns * column_bytes},
         {DATASET_FOLDS, dataset->folds, dataset->y_stride},
     };
     TRY(memory_allocate_unset(PIECES_AT_ONCE, PIECE_BYTES, "a block of the data set", &block, err));
+    for (int part = 0; part < DATASET_PARTS; part++) SHA256Init(&of_parts[part]);
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
-        TRY(digest_buffer(buffers[b].buffer, buffers[b].n_bytes, block, out->parts[buffers[b].part], err));
-    digest_ranges(dataset, out->parts[DATASET_ENTITIES]);
+        TRY(add_buffer(buffers[b].buffer, buffers[b].n_bytes, block, &of_parts[buffers[b].part], err));
+    add_ranges(dataset, &of_parts[DATASET_ENTITIES]);
+    for (int part = 0; part < DATASET_PARTS; part++) digest_end(&of_parts[part], out->parts[part]);
 out:
     free(block);
     return status;

@@ -9,23 +9,27 @@
 struct forward_stage {
     plethron_device *device;
     tile_sizes tiling;
-    device_program *program; /* NULL on the host */
+    bool is_sparse;
+    device_program *program; /* NULL for dense features on the host */
     device_kernel *kernel;
 };
 
-plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, forward_stage **out,
+plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, bool is_sparse, forward_stage **out,
                              plethron_error *err) {
+    enum { N_SOURCES = 3 };
+    static const char *const dense[N_SOURCES] = {"arithmetic.cl", "tile.cl", "forward.cl"};
+    static const char *const sparse[N_SOURCES] = {"arithmetic.cl", "sparse.cl", "sparse_forward.cl"};
     plethron_status status;
     void *memory = NULL;
     forward_stage *stage = NULL;
-    const char *const sources[] = {"arithmetic.cl", "tile.cl", "forward.cl"};
     TRY(memory_allocate(1, sizeof *stage, "a stage", &memory, err));
     stage = memory;
     stage->device = device;
     stage->tiling = *tiling;
-    if (!device_is_host(device)) {
-        TRY(tiling_program(device, tiling, 0, sources, sizeof sources / sizeof *sources, &stage->program, err));
-        TRY(program_kernel(stage->program, "forward", &stage->kernel, err));
+    stage->is_sparse = is_sparse;
+    if (is_sparse || !device_is_host(device)) {
+        TRY(tiling_program(device, tiling, 0, is_sparse ? sparse : dense, N_SOURCES, &stage->program, err));
+        TRY(program_kernel(stage->program, is_sparse ? "sparse_forward" : "forward", &stage->kernel, err));
     }
     *out = stage;
     stage = NULL;
@@ -106,7 +110,20 @@ static kernel_range launch_range(const forward_stage *stage, const forward_task 
     return range;
 }
 
+static plethron_status run_sparse(const forward_stage *stage, const forward_task *task, plethron_error *err) {
+    int run;
+    const kernel_range range =
+        tiling_lines(&stage->tiling, device_is_host(stage->device), task->n_units, task->n_rows, &run);
+    device_buffer *order = task->order ? task->order : task->rows->offsets; /* which is not read */
+    return kernel_launch(stage->kernel, &range, err, "bbbbbbiiiiiiiiii", task->rows->offsets, task->rows->indices,
+                         task->rows->values, order, task->weights, task->out, (int)task->n_features,
+                         (int)task->weights_stride, (int)task->first_row, (int)task->n_rows, (int)task->first_unit,
+                         (int)task->n_units, (int)task->out_stride, (int)(task->order != NULL), (int)task->activate,
+                         run);
+}
+
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err) {
+    if (stage->is_sparse) return run_sparse(stage, task, err);
     if (!stage->kernel) {
         run_on_host(task);
         return PLETHRON_OK;

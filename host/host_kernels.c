@@ -25,7 +25,13 @@ static _Thread_local int host_id[3];
 
 #include "update.cl"
 
+#include "delta.cl"
 #include "measure.cl"
+
+#include "sparse.cl"
+
+#include "sparse_forward.cl"
+#include "sparse_gradient.cl"
 
 #include "auc.cl"
 #include "bootstrap.cl"
@@ -65,6 +71,11 @@ static _Thread_local int host_id[3];
 
 RUN(update, B(0), B(1), B(2), B(3), B(4), B(5), B(6), I(7), I(8), I(9), I(10), I(11), I(12), I(13), I(14), I(15), I(16),
     F(17), I(18))
+RUN(delta, B(0), B(1), ROWS_AT(2), I(11), I(12), I(13), I(14), I(15))
+RUN(sparse_forward, B(0), B(1), B(2), B(3), B(4), B(5), I(6), I(7), I(8), I(9), I(10), I(11), I(12), I(13), I(14),
+    I(15))
+RUN(sparse_pieces, B(0), B(1), B(2), B(3), B(4), I(5), I(6), I(7), I(8))
+RUN(sparse_gradient, B(0), B(1), B(2), B(3), B(4), B(5), B(6), I(7), I(8), I(9), I(10), I(11), I(12), I(13), I(14))
 RUN(weigh, B(0), ROWS_AT(1), I(10), I(11), I(12), I(13), I(14))
 RUN(measure, B(0), B(1), ROWS_AT(2), I(11), I(12), I(13), I(14), I(15), I(16), I(17))
 RUN(add_blocks, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
@@ -88,6 +99,10 @@ RUN(grouped_add, B(0), B(1), B(2), B(3), I(4), I(5), I(6))
 
 const host_kernel HOST_KERNELS[] = {
     {"update", "bbbbbbbiiiiiiiiiifi", run_update},
+    {"delta", "bb" ROWS_TYPES "iiiii", run_delta},
+    {"sparse_forward", "bbbbbbiiiiiiiiii", run_sparse_forward},
+    {"sparse_pieces", "bbbbbiiii", run_sparse_pieces},
+    {"sparse_gradient", "bbbbbbbiiiiiiii", run_sparse_gradient},
     {"weigh", "b" ROWS_TYPES "iiiii", run_weigh},
     {"measure", "bb" ROWS_TYPES "iiiiiii", run_measure},
     {"add_blocks", "bbiiiii", run_add_blocks},

@@ -23,6 +23,7 @@ struct live_kernels {
     forward_stage *forward;
     device_buffer *one;      /* an element for arguments that are not used */
     device_buffer *shuffled; /* X in another order */
+    sparse_shuffle *sparse;  /* the same of sparse features */
     /* while measuring, made at the first use */
     size_t measure_units, measure_rows;
     device_buffer *z;    /* [measure_rows, measure_units] */
@@ -64,8 +65,10 @@ static measure_room measure_room_of(const train_problem *problem) {
     return room;
 }
 
+/* Of the features in another order. */
 static size_t features_bytes(const plethron_dataset *dataset) {
     size_t n_floats = 0;
+    if (dataset->sparse) return 2 * dataset->sparse->n_values * sizeof(float);
     dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats); /* as for the data set's own */
     return n_floats * sizeof(float);
 }
@@ -137,7 +140,7 @@ static plethron_status open_kernels(live_set *live, plethron_error *err) {
     TRY(program_kernel(k->program, "add_blocks", &k->add_blocks, err));
     TRY(program_kernel(k->program, "check", &k->check, err));
     TRY(program_kernel(k->program, "keep_best", &k->keep_best, err));
-    TRY(forward_open(live->device, &live->plan->tiling, &k->forward, err));
+    TRY(forward_open(live->device, &live->plan->tiling, live->problem->dataset->sparse != NULL, &k->forward, err));
     TRY(device_buffer_create(live->device, sizeof(float), "an element", &k->one, err));
 out:
     return status;
@@ -164,9 +167,10 @@ static plethron_status draw_counts(live_set *live, plethron_error *err) {
     plethron_status status;
     const train_problem *p = live->problem;
     const size_t n_samples = p->dataset->n_samples;
+    const size_t group = p->unit_stride % UNIT_PADDING == 0 ? UNIT_PADDING : SPARSE_UNIT_PADDING;
     const kernel_range range = {
         .global = {p->unit_stride, (n_samples + DRAWS - 1) / DRAWS, 1},
-        .local = {live->plan->tiling.local_memory ? UNIT_PADDING : 1, 1, 1},
+        .local = {live->plan->tiling.local_memory ? group : 1, 1, 1},
     };
     TRY(device_buffer_create(live->device, p->dataset->y_stride * p->unit_stride, "the bootstrap's counts",
                              &live->rows.counts, err));
@@ -178,27 +182,38 @@ out:
     return status;
 }
 
-/* Counts of the bootstrap, and room for X in another order. */
+/* Room for the features in another order. */
+static plethron_status open_shuffle(live_set *live, plethron_error *err) {
+    plethron_status status;
+    const plethron_dataset *dataset = live->problem->dataset;
+    struct live_kernels *k = live->kernels;
+    size_t n_floats = 0;
+    TRY(upload_order(live, err));
+    TRY(program_kernel(k->draws, "order", &k->order, err));
+    if (dataset->sparse) {
+        TRY(sparse_shuffle_open(live, &k->sparse, err));
+        goto out;
+    }
+    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats);
+    TRY(device_buffer_create(live->device, n_floats * sizeof(float), "the features in another order", &k->shuffled,
+                             err));
+    TRY(device_buffer_zero(k->shuffled, err)); /* the padding behind the rows is read, too */
+    TRY(program_kernel(k->draws, "reorder", &k->reorder, err));
+out:
+    return status;
+}
+
+/* Counts of the bootstrap, and the order of mini-batches. */
 static plethron_status open_draws(live_set *live, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const train_problem *p = live->problem;
-    const plethron_dataset *dataset = p->dataset;
     struct live_kernels *k = live->kernels;
     const char *const sources[] = {"arithmetic.cl", "random.cl", "unit.cl", "bootstrap.cl", "shuffle.cl"};
     if (!(p->uses & (USE_BOOTSTRAP | USE_SHUFFLE))) return status;
     TRY(tiling_program(live->device, &live->plan->tiling, p->uses, sources, sizeof sources / sizeof *sources, &k->draws,
                        err));
     if (p->uses & USE_BOOTSTRAP) TRY(draw_counts(live, err));
-    if (p->uses & USE_SHUFFLE) {
-        size_t n_floats = 0;
-        dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats);
-        TRY(upload_order(live, err));
-        TRY(device_buffer_create(live->device, n_floats * sizeof(float), "the features in another order", &k->shuffled,
-                                 err));
-        TRY(device_buffer_zero(k->shuffled, err)); /* the padding behind the rows is read, too */
-        TRY(program_kernel(k->draws, "order", &k->order, err));
-        TRY(program_kernel(k->draws, "reorder", &k->reorder, err));
-    }
+    if (p->uses & USE_SHUFFLE) TRY(open_shuffle(live, err));
 out:
     return status;
 }
@@ -227,6 +242,7 @@ plethron_status live_open(const train_problem *problem, const train_plan *plan, 
     live->rows.counts = or_one(live, live->rows.counts);
     live->rows.order = or_one(live, live->rows.order);
     live->X = problem->dataset->X;
+    if (problem->dataset->sparse) live->features = problem->dataset->sparse->features;
     *out = live;
     live = NULL;
 out:
@@ -240,6 +256,7 @@ static void close_kernels(struct live_kernels *k) {
     device_buffer *buffers[] = {k->one, k->shuffled, k->z, k->sums};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) kernel_close(kernels[i]);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_close(buffers[i]);
+    sparse_shuffle_close(k->sparse);
     forward_close(k->forward);
     program_close(k->draws);
     program_close(k->program);
@@ -313,13 +330,18 @@ static plethron_status draw_order(live_set *live, size_t n_samples, int64_t epoc
                          (int)(uint32_t)((uint64_t)seed >> 32), (int)(uint32_t)epoch);
 }
 
-/* Puts X into the epoch's order. */
+/* Puts the features into the epoch's order. */
 static plethron_status shuffle(live_set *live, int64_t epoch, plethron_error *err) {
     plethron_status status;
     const plethron_dataset *dataset = live->problem->dataset;
     const bool in_groups = live->plan->tiling.local_memory;
     const kernel_range range = place_range(live, in_groups ? dataset->y_stride : dataset->n_tiles, dataset->n_features);
     TRY(draw_order(live, dataset->n_samples, live->problem->batch_epoch + epoch, err));
+    live->is_shuffled = true;
+    if (dataset->sparse) {
+        TRY(sparse_shuffle_run(live->kernels->sparse, live, &live->features, err));
+        goto out;
+    }
     TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
                       live->rows.order, (int)dataset->y_stride, (int)dataset->n_features));
     live->X = live->kernels->shuffled;
@@ -328,8 +350,11 @@ out:
 }
 
 plethron_status live_restore_order(live_set *live, plethron_error *err) {
-    if (live->X == live->problem->dataset->X) return PLETHRON_OK;
-    live->X = live->problem->dataset->X;
+    const plethron_dataset *dataset = live->problem->dataset;
+    if (!live->is_shuffled) return PLETHRON_OK;
+    live->is_shuffled = false;
+    live->X = dataset->X;
+    if (dataset->sparse) live->features = dataset->sparse->features;
     return draw_order(live, 0, 0, err);
 }
 
@@ -368,10 +393,12 @@ out:
 }
 
 plethron_status live_forward(const live_set *live, unit_shard shard, const row_batch *rows, device_buffer *out,
-                             size_t out_stride, plethron_error *err) {
+                             size_t out_stride, bool activate, plethron_error *err) {
     const plethron_dataset *dataset = live->problem->dataset;
     const forward_task task = {
         .X = live->X,
+        .rows = dataset->sparse ? &dataset->sparse->rows : NULL,
+        .order = live->is_shuffled ? live->rows.order : NULL,
         .weights = live->weights,
         .out = out,
         .n_tiles = dataset->n_tiles,
@@ -382,6 +409,7 @@ plethron_status live_forward(const live_set *live, unit_shard shard, const row_b
         .first_unit = shard.first,
         .n_units = shard.count,
         .out_stride = out_stride,
+        .activate = activate,
     };
     return forward_run(live->kernels->forward, &task, err);
 }
@@ -395,7 +423,7 @@ static plethron_status measure_shard(live_set *live, unit_shard shard, plethron_
         const row_batch rows = {row, count};
         const kernel_range range =
             tiling_flat(&live->plan->tiling, shard.count, (count + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS);
-        TRY(live_forward(live, shard, &rows, k->z, k->measure_units, err));
+        TRY(live_forward(live, shard, &rows, k->z, k->measure_units, false, err));
         TRY(kernel_launch(k->measure, &range, err, "bb" ROW_TYPES "iiiiiii", k->z, k->sums, ROW_ARGUMENTS(live),
                           (int)row, (int)count, (int)shard.first, (int)shard.count, (int)dataset->n_blocks,
                           (int)k->measure_units, (int)k->measure_units));

@@ -11,7 +11,8 @@ typedef struct strategy strategy;
 typedef struct train_plan {
     const strategy *strategy;
     tile_sizes tiling;
-    size_t shard_units; /* units whose gradient is computed at once: a multiple of UNIT_PADDING */
+    size_t shard_units; /* units whose gradient is computed at once: a multiple of UNIT_PADDING, with sparse features
+                           of SPARSE_UNIT_PADDING */
     size_t bytes;       /* what the strategy takes on the device besides the live set */
     size_t n_parts;     /* of the gradient: 1 or n_blocks (gradient.cl, fused.cl) */
     char text[256];     /* the plan in one line */
@@ -36,6 +37,8 @@ typedef struct live_set {
     device_buffer *totals;     /* [MEASURE_SUMS, unit_stride] */
     row_buffers rows;          /* targets, weights and folds are the data set's */
     device_buffer *X;          /* the data set's, or the shuffled copy: the rows in the order of this epoch */
+    bool is_shuffled;          /* the rows are in another order than their own */
+    sparse_lines features;     /* of sparse features, borrowed: their entries name rows by places in that order */
     struct live_kernels *kernels;
     unsigned launches_to_flush;
 } live_set;
@@ -58,7 +61,7 @@ plethron_status live_download(live_set *live, plethron_error *err);
 /* Brings the state alone. */
 plethron_status live_download_state(live_set *live, plethron_error *err);
 
-/* A part of the units, first a multiple of UNIT_PADDING. */
+/* A part of the units, first a multiple of what a shard's units are. */
 typedef struct unit_shard {
     size_t first;
     size_t count;
@@ -90,15 +93,23 @@ plethron_status live_measure(live_set *live, void *run, float *totals, plethron_
 /* Puts the rows into their own order: what is summed over them then depends on no epoch. */
 plethron_status live_restore_order(live_set *live, plethron_error *err);
 
-/* Queues z of a shard of units for some rows: out [rows, out_stride] (forward.h). */
+/* Queues z of a shard of units for some rows: out [rows, out_stride] (forward.h); or with `activate` sigmoid(z). */
 plethron_status live_forward(const live_set *live, unit_shard shard, const row_batch *rows, device_buffer *out,
-                             size_t out_stride, plethron_error *err);
+                             size_t out_stride, bool activate, plethron_error *err);
 
 /* Sums for the area under each unit's ROC curve, on the rows it learns from or on those held out: [AUC_SUMS,
  * unit_stride]. Not where units have ranges. */
 plethron_status live_auc(live_set *live, bool held, float *totals, plethron_error *err);
 /* Bytes of its largest buffer; it takes two of them and little more. */
 size_t live_auc_bytes(const plethron_dataset *dataset);
+
+/* Sparse features in the order of an epoch (live_sparse.c): the host transposes the rows again. */
+typedef struct sparse_shuffle sparse_shuffle;
+plethron_status sparse_shuffle_open(const live_set *live, sparse_shuffle **out, plethron_error *err);
+/* Takes the order from live->rows.order; says where the features are in it. */
+plethron_status sparse_shuffle_run(sparse_shuffle *self, const live_set *live, sparse_lines *features,
+                                   plethron_error *err);
+void sparse_shuffle_close(sparse_shuffle *self);
 
 /* Hands launches to the device now and then. */
 plethron_status live_count_launches(live_set *live, unsigned n, plethron_error *err);

@@ -75,7 +75,7 @@ static plethron_status fill(auc_run *run, unit_shard shard, bool held, plethron_
     for (size_t row = 0; row < n_samples; row += run->z_rows) {
         const size_t left = n_samples - row;
         const row_batch rows = {row, left < run->z_rows ? left : run->z_rows};
-        TRY(live_forward(run->live, shard, &rows, run->z, SHARD_UNITS, err));
+        TRY(live_forward(run->live, shard, &rows, run->z, SHARD_UNITS, false, err));
         TRY(launch_keys(run, shard, rows, rows.count, held, err));
     }
     if (run->n_places > n_samples)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* A row a strategy. When the predicted cost is equal, the first wins. */
-static const strategy *const strategies[] = {&strategy_rows, &strategy_fused, &strategy_staged, &strategy_grouped,
-                                             &strategy_host};
+static const strategy *const strategies[] = {&strategy_rows,    &strategy_fused,  &strategy_staged,
+                                             &strategy_grouped, &strategy_sparse, &strategy_host};
 enum { N_STRATEGIES = sizeof strategies / sizeof *strategies };
 
 const strategy *const *plan_strategies(size_t *count) {
@@ -24,6 +24,14 @@ static plethron_status unknown_strategy(const char *name, plethron_error *err) {
     return error_set(err, PLETHRON_ERROR_ARGUMENT, "unknown strategy '%s': %s are allowed", name, names);
 }
 
+static bool applies(const strategy *to, const train_problem *problem, char *why, size_t why_bytes) {
+    const bool is_sparse = problem->dataset->sparse != NULL;
+    if (to->is_sparse == is_sparse) return to->applicable(problem, why, why_bytes);
+    snprintf(why, why_bytes, "it needs %s features, the data set's are %s", to->is_sparse ? "sparse" : "dense",
+             is_sparse ? "sparse" : "dense");
+    return false;
+}
+
 static plethron_status choose_strategy(const train_problem *problem, const char *name, const strategy **out,
                                        plethron_error *err) {
     const bool by_name = name && *name;
@@ -34,7 +42,7 @@ static plethron_status choose_strategy(const train_problem *problem, const char 
         char why[256] = "";
         if (by_name && strcmp(strategies[i]->name, name) != 0) continue;
         known = true;
-        if (!strategies[i]->applicable(problem, why, sizeof why)) {
+        if (!applies(strategies[i], problem, why, sizeof why)) {
             const size_t used = strlen(reasons);
             snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used ? "; " : "", strategies[i]->name, why);
             continue;
@@ -92,7 +100,7 @@ plethron_status plan_list(const train_problem *problem, const char *name, plan_c
     list.plans = memory;
     for (size_t s = 0; s < N_STRATEGIES; s++) {
         if (by_name && strcmp(strategies[s]->name, name) != 0) continue;
-        if (!strategies[s]->applicable(problem, why, sizeof why)) continue;
+        if (!applies(strategies[s], problem, why, sizeof why)) continue;
         add_plan(problem, strategies[s], NULL, &list);
         for (size_t t = 0; t < n_tilings; t++)
             if (tiling_fits(problem->dataset->device, &tilings[t]))

@@ -66,9 +66,10 @@ out:
 /* The beginning of a problem's line, up to what was found. */
 static void describe(const train_problem *problem, const char *name, char key[LINE_BYTES / 2]) {
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
-    snprintf(key, LINE_BYTES / 2, "%.100s | %.60s | %s | %zu x %zu x %zu, uses %d, batch %zu, %s | ", info->name,
+    snprintf(key, LINE_BYTES / 2, "%.100s | %.60s | %s | %zu x %zu x %zu, uses %d, batch %zu, %s%s | ", info->name,
              info->driver, plethron_version(), problem->dataset->n_samples, problem->dataset->n_features,
-             problem->n_units, problem->uses, problem->batch_rows, name && *name ? name : "any strategy");
+             problem->n_units, problem->uses, problem->batch_rows, name && *name ? name : "any strategy",
+             problem->dataset->sparse ? ", sparse" : "");
 }
 
 static void plan_name(const train_plan *plan, char name[64]) {

@@ -1,6 +1,6 @@
 /* Prediction: rows are laid out in tiles and sent to the device block by block. */
-#include "bank.h"
-#include "forward.h"
+#include "predict.h"
+
 #include "host_loops.h"
 #include "problem.h"
 
@@ -13,19 +13,6 @@
  * the next reads from there. */
 enum { BLOCK_BYTES = 32 << 20, LEAST_BLOCK_BYTES = 1 << 20, CACHE_SHARE = 8 };
 
-struct plethron_predictor {
-    plethron_device *device;
-    size_t n_features;
-    size_t n_units;
-    size_t unit_stride;
-    size_t result_stride;
-    size_t max_rows; /* of a block */
-    forward_stage *forward;
-    device_buffer *weights;
-    device_buffer *rows;    /* of a block, in tiles: [.., n_features, DATASET_TILE] */
-    device_buffer *results; /* [max_rows, result_stride] */
-};
-
 static size_t block_bytes(const plethron_device *device) {
     const size_t share = device_cache_bytes(device) / CACHE_SHARE;
     if (plethron_device_describe(device)->local_is_dedicated || share > BLOCK_BYTES) return BLOCK_BYTES;
@@ -35,16 +22,18 @@ static size_t block_bytes(const plethron_device *device) {
 /* Rows and predictions are there twice, once on the device; memory_bytes bounds all of them, 0: nothing does. */
 static size_t rows_a_block(const plethron_predictor *self, size_t n_samples, size_t memory_bytes) {
     enum { N_COPIES = 4 };
-    const size_t widest = self->n_features > self->result_stride ? self->n_features : self->result_stride;
     const size_t allowed = memory_bytes ? memory_bytes / N_COPIES : SIZE_MAX, wanted = block_bytes(self->device);
-    size_t rows =
-        (wanted < allowed ? wanted : allowed) / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
+    const size_t bytes = wanted < allowed ? wanted : allowed;
+    const bool features_count = !self->is_sparse && self->n_features > self->result_stride;
+    const size_t widest = features_count ? self->n_features : self->result_stride;
+    size_t rows = bytes / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
     if (rows == 0) rows = DATASET_ROW_PADDING;
     return rows < n_samples ? rows : n_samples;
 }
 
 void plethron_predictor_close(plethron_predictor *self) {
     if (!self) return;
+    sparse_lines_close(&self->lines);
     device_buffer_close(self->results);
     device_buffer_close(self->rows);
     device_buffer_close(self->weights);
@@ -69,20 +58,21 @@ out:
 }
 
 static plethron_status make_buffers(plethron_predictor *self, plethron_error *err) {
-    plethron_status status;
+    plethron_status status = PLETHRON_OK;
     const size_t result_floats = forward_out_rows(self->max_rows) * self->result_stride;
     size_t tiles_floats = 0;
     dataset_tiles_size(self->max_rows, self->n_features, &tiles_floats);
-    TRY(device_buffer_create(self->device, tiles_floats * sizeof(float), "the rows to predict", &self->rows, err));
-    TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
+    if (!self->is_sparse) {
+        TRY(device_buffer_create(self->device, tiles_floats * sizeof(float), "the rows to predict", &self->rows, err));
+        TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
+    }
     TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
 out:
     return status;
 }
 
-/* For blocks of at most n_samples rows. */
-static plethron_status predictor_open(plethron_device *device, const plethron_bank *bank, size_t n_samples,
-                                      size_t memory_bytes, plethron_predictor **out, plethron_error *err) {
+plethron_status predictor_open(plethron_device *device, const plethron_bank *bank, bool is_sparse, size_t n_samples,
+                               size_t memory_bytes, plethron_predictor **out, plethron_error *err) {
     plethron_status status;
     void *memory = NULL;
     plethron_predictor *self = NULL;
@@ -92,10 +82,11 @@ static plethron_status predictor_open(plethron_device *device, const plethron_ba
     self->device = device;
     self->n_features = bank->n_features;
     self->n_units = bank->n_units;
-    self->unit_stride = (bank->n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
+    self->is_sparse = is_sparse;
+    self->unit_stride = problem_unit_stride(bank->n_units, is_sparse);
     const tile_sizes tiling = tiling_choose(device, self->n_units);
-    TRY(forward_open(device, &tiling, &self->forward, err));
-    self->result_stride = forward_out_stride(self->forward, self->n_units);
+    TRY(forward_open(device, &tiling, is_sparse, &self->forward, err));
+    self->result_stride = is_sparse ? self->unit_stride : forward_out_stride(self->forward, self->n_units);
     self->max_rows = rows_a_block(self, n_samples, memory_bytes);
     TRY(upload_weights(self, bank, err));
     TRY(make_buffers(self, err));
@@ -116,7 +107,7 @@ plethron_status plethron_predictor_open(plethron_device *device, const plethron_
         if (status != PLETHRON_OK) return status;
         memcpy(&known, options, options->struct_size);
     }
-    return predictor_open(device, bank, SIZE_MAX, known.memory_bytes, out, err);
+    return predictor_open(device, bank, known.sparse, SIZE_MAX, known.memory_bytes, out, err);
 }
 
 static plethron_status send_rows(const plethron_predictor *self, const float *X, size_t n_rows, plethron_error *err) {
@@ -157,6 +148,8 @@ plethron_status plethron_predictor_run(plethron_predictor *self, const float *X,
                                        plethron_error *err) {
     plethron_status status;
     TRY(device_check_process(self->device, err));
+    if (self->is_sparse)
+        TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the predictor was opened for sparse features, these are dense"));
     for (size_t first = 0; first < n_samples; first += self->max_rows) {
         const size_t left = n_samples - first, count = left < self->max_rows ? left : self->max_rows;
         TRY(predict_block(self, X + first * self->n_features, count, P + first * self->n_units, err));
@@ -170,7 +163,7 @@ plethron_status plethron_predict(plethron_device *device, const plethron_bank *b
     plethron_status status;
     plethron_predictor *predictor = NULL;
     if (n_samples == 0) return PLETHRON_OK;
-    TRY(predictor_open(device, bank, n_samples, 0, &predictor, err));
+    TRY(predictor_open(device, bank, false, n_samples, 0, &predictor, err));
     TRY(plethron_predictor_run(predictor, X, n_samples, P, err));
 out:
     plethron_predictor_close(predictor);

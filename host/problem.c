@@ -27,12 +27,17 @@ static void list_matrices(train_problem *problem, matrix matrices[N_MATRICES]) {
     matrices[5] = (matrix){&problem->held_scale, 1, "the units' held-out weights"};
 }
 
+size_t problem_unit_stride(size_t n_units, bool is_sparse) {
+    const size_t padding = is_sparse ? SPARSE_UNIT_PADDING : UNIT_PADDING;
+    return (n_units + padding - 1) / padding * padding;
+}
+
 plethron_status problem_open(const train_problem *like, size_t n_units, train_problem *out, plethron_error *err) {
     plethron_status status;
     train_problem problem = *like;
     matrix matrices[N_MATRICES];
     problem.n_units = n_units;
-    problem.unit_stride = (n_units + UNIT_PADDING - 1) / UNIT_PADDING * UNIT_PADDING;
+    problem.unit_stride = problem_unit_stride(n_units, problem.dataset->sparse != NULL);
     list_matrices(&problem, matrices);
     for (size_t m = 0; m < N_MATRICES; m++) *matrices[m].memory = NULL;
     for (size_t m = 0; m < N_MATRICES; m++) {

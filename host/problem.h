@@ -11,6 +11,10 @@
  * units have zero weights and zero epochs. */
 enum { UNIT_PADDING = 64 };
 
+/* With sparse features, which may be millions, to a multiple of this: the most units of a vector. No kernel that runs
+ * there has tiles. */
+enum { SPARSE_UNIT_PADDING = 16 };
+
 typedef struct train_problem {
     const plethron_dataset *dataset;
     size_t n_units;
@@ -34,6 +38,9 @@ typedef struct train_problem {
 /* Zeroed arrays for n_units units, padding units made harmless; uses, has_rules and the rest as in `like`. */
 plethron_status problem_open(const train_problem *like, size_t n_units, train_problem *out, plethron_error *err);
 void problem_close(train_problem *problem);
+
+/* What a number of units is padded to. */
+size_t problem_unit_stride(size_t n_units, bool is_sparse);
 
 /* A row of `units`: a value for each unit. */
 float *problem_floats(const train_problem *problem, int field);

@@ -18,6 +18,7 @@ typedef enum sum_order {
 struct strategy {
     const char *name;
     sum_order order;
+    bool is_sparse; /* it is for sparse features, and for no others; else for dense ones */
     /* True when the strategy can run this problem; else `why` says why not. */
     bool (*applicable)(const train_problem *problem, char *why, size_t why_bytes);
     /* Predicted seconds of an epoch. */
@@ -53,6 +54,7 @@ extern const strategy strategy_rows;
 extern const strategy strategy_fused;
 extern const strategy strategy_staged;
 extern const strategy strategy_grouped;
+extern const strategy strategy_sparse;
 extern const strategy strategy_host;
 
 #endif

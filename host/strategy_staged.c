@@ -163,7 +163,7 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
-    TRY(forward_open(live->device, &live->plan->tiling, &run->forward, err));
+    TRY(forward_open(live->device, &live->plan->tiling, false, &run->forward, err));
     TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, sources,
                        sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "delta", &run->delta, err));

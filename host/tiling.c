@@ -84,6 +84,24 @@ kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_row
     };
 }
 
+kernel_range tiling_lines(const tile_sizes *tiling, bool on_host, size_t n_units, size_t n_lines, int *run) {
+    enum { GROUP_ITEMS = 64, HOST_UNITS = 64, CPU_RUN = 32 };
+    enum { MAX_GROUPS = 32768 }; /* of dimension 1: some devices count no further than 65,535 */
+    const size_t vectors = tiling->item_vectors * (tiling->local_memory ? 1 : tiling->item_vectors);
+    const size_t item_units = on_host ? HOST_UNITS : tiling->unit_vector * vectors;
+    const size_t items = divide_up(n_units, item_units);
+    kernel_range range = {.local = {1, 1, 1}};
+    while (tiling->local_memory && range.local[0] < items && range.local[0] < GROUP_ITEMS) range.local[0] *= 2;
+    if (tiling->local_memory) range.local[1] = GROUP_ITEMS / range.local[0];
+    const size_t least = divide_up(n_lines, MAX_GROUPS * range.local[1]), wanted = tiling->local_memory ? 1 : CPU_RUN;
+    const size_t lines = least > wanted ? least : wanted, groups = divide_up(n_lines, lines * range.local[1]);
+    *run = (int)lines;
+    range.global[0] = divide_up(items, range.local[0]) * range.local[0];
+    range.global[1] = groups * range.local[1];
+    range.global[2] = 1;
+    return range;
+}
+
 kernel_range tiling_flat(const tile_sizes *tiling, size_t n_units, size_t n_rows) {
     enum { GROUP_ITEMS = 64 };
     const size_t local = tiling->local_memory ? GROUP_ITEMS : 1;

@@ -33,6 +33,9 @@ plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling
 /* Tiles of ROWS x UNITS results (tile.cl), `n_parts` in dimension 2. */
 kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_rows, size_t n_parts);
 
+/* Lines of sparse features (kernels/sparse.cl), several an item: how many goes to *run. */
+kernel_range tiling_lines(const tile_sizes *tiling, bool on_host, size_t n_units, size_t n_lines, int *run);
+
 /* An item a vector of units, `n_rows` in dimension 1: kernels without tiles. */
 kernel_range tiling_flat(const tile_sizes *tiling, size_t n_units, size_t n_rows);
 

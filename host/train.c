@@ -69,8 +69,9 @@ static void leave_device(training *self) {
 }
 
 static uint64_t data_bytes(const plethron_dataset *dataset) {
-    const uint64_t values_a_row = dataset->n_features + dataset->n_targets + dataset->n_weight_columns;
-    return dataset->y_stride * (values_a_row * sizeof(float) + (dataset->n_folds ? 1 : 0));
+    const uint64_t values_a_row = dataset->n_targets + dataset->n_weight_columns;
+    return dataset_feature_bytes(dataset) +
+           dataset->y_stride * (values_a_row * sizeof(float) + (dataset->n_folds ? 1 : 0));
 }
 
 /* Units that would find room, where p->n_units need `unit_bytes` in all. */
@@ -466,7 +467,7 @@ static void describe_plan(const train_problem *p, const train_plan *plan, int64_
     snprintf(out->text, sizeof out->text, "%s", plan->text);
     out->data_bytes = data_bytes(p->dataset);
     out->bank_bytes = live_size_of(p).all + plan->bytes;
-    out->flops = 4.0 * unit_rows * (double)p->dataset->n_features;
+    out->flops = 4.0 * unit_rows * dataset_n_products(p->dataset) / (double)p->dataset->n_samples;
     out->seconds = plan->strategy->cost(p) * (double)n_epochs;
 }
 

@@ -223,11 +223,26 @@ out:
     return status;
 }
 
+/* Weights are here twice while some of the units train, and once on the device; with what a gradient takes, that is the
+ * least. Sparse features may be so many that it is told before any memory is touched. */
+static plethron_status check_memory(const plethron_bank *bank, const plethron_dataset *dataset, plethron_error *err) {
+    enum { N_MATRICES = 4 };
+    const plethron_device_info *info = plethron_device_describe(dataset->device);
+    const double stride = (double)problem_unit_stride(bank->n_units, dataset->sparse != NULL);
+    const double bytes = N_MATRICES * ((double)dataset->n_features + 1.0) * stride * sizeof(float);
+    if (!dataset->sparse || bytes <= (double)info->memory_bytes) return PLETHRON_OK;
+    return error_set(err, PLETHRON_ERROR_MEMORY,
+                     "training %zu units of %zu features needs %.0f bytes or more; %s has %llu: fewer units at a time "
+                     "need less",
+                     bank->n_units, dataset->n_features, bytes, info->name, (unsigned long long)info->memory_bytes);
+}
+
 plethron_status bank_problem_open(const plethron_bank *bank, const plethron_dataset *dataset, bank_problem *out,
                                   plethron_error *err) {
     plethron_status status;
     bank_problem self = {0};
     TRY(check(bank, dataset, err));
+    TRY(check_memory(bank, dataset, err));
     train_problem like = {
         .dataset = dataset,
         .uses = uses_of(bank, dataset),

@@ -18,8 +18,8 @@
  *     plethron_device_close(device);
  *
  * Conventions of every function here:
- *   - Matrices are row-major and dense. Letters stay the same everywhere: X [n_samples, n_features],
- *     Y [n_samples, n_targets], W [n_features, n_units], b [n_units], P [n_samples, n_units].
+ *   - Matrices are row-major, and dense but for plethron_sparse. Letters stay the same everywhere: X [n_samples,
+ * n_features], Y [n_samples, n_targets], W [n_features, n_units], b [n_units], P [n_samples, n_units].
  *   - A fallible function returns a plethron_status: 0 is success, errors are negative. `err`, always the last
  *     parameter, may be NULL; after a failure its text says what was wrong, which value, and what was allowed.
  *     Outputs are left untouched on failure.
@@ -171,7 +171,8 @@ typedef struct plethron_dataset_options {
     size_t struct_size;
     /* Train on (x - mean) / deviation of each feature, found on the device; with entities, of each feature of each
      * entity. The bank's weights always apply to raw data: training folds the shift and scale into them when it ends. A
-     * constant feature is only shifted. */
+     * constant feature is only shifted. Sparse features become x / deviation, with their zeros among the rows; a
+     * constant one stays as it is. */
     bool standardize;
     /* [n_samples, n_weight_columns], finite, >= 0: how much a row counts for the units that name the column
      * (plethron_bank_options.weight_column). */
@@ -200,6 +201,29 @@ PLETHRON_API plethron_status plethron_dataset_create(plethron_device *device, co
                                                      size_t n_features, const float *Y, size_t n_targets,
                                                      const plethron_dataset_options *options, plethron_dataset **out,
                                                      plethron_error *err);
+
+/* Sparse features, as compressed rows: X[i, columns[e]] = values[e] for offsets[i] <= e < offsets[i + 1]; all else is
+ * 0. Within a row columns ascend. offsets[0] may be more than 0, so that some rows of many are a plethron_sparse, too.
+ */
+typedef struct plethron_sparse {
+    size_t n_rows;
+    size_t n_columns;
+    const int64_t *offsets; /* [n_rows + 1] */
+    const int32_t *columns;
+    const float *values;
+} plethron_sparse;
+
+/* As plethron_dataset_create, of sparse features, which stay sparse: the strategy "sparse" trains on them, with every
+ * option of a bank, to the bits that the strategies "fused", "staged" and "host" have on the same features dense, while
+ * weights are finite. No entities.
+ * Errors: as there; PLETHRON_ERROR_ARGUMENT also for offsets that fall, columns that are not there or do not ascend,
+ * and more than 2^30 values; PLETHRON_ERROR_UNSUPPORTED for entities. Cost: some passes over the values, 16 bytes a
+ * value uploaded. */
+PLETHRON_API plethron_status plethron_dataset_create_sparse(plethron_device *device, const plethron_sparse *X,
+                                                            const float *Y, size_t n_targets,
+                                                            const plethron_dataset_options *options,
+                                                            plethron_dataset **out, plethron_error *err);
+
 PLETHRON_API void plethron_dataset_close(plethron_dataset *dataset);
 
 /* Assigns each row to one of n_folds folds for cross-validation, as a function of the seed alone: rows are shuffled and
@@ -479,7 +503,8 @@ typedef enum plethron_planning {
 
 typedef struct plethron_train_options {
     size_t struct_size;
-    const char *strategy;  /* "rows", "fused", "staged", "grouped" or "host"; NULL or "": the planner chooses */
+    const char
+        *strategy; /* "rows", "fused", "staged", "grouped", "sparse" or "host"; NULL or "": the planner chooses */
     int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was
@@ -523,8 +548,9 @@ PLETHRON_API void plethron_checkpoint_close(plethron_checkpoint *checkpoint);
  * PLETHRON_ERROR_UNSUPPORTED (the named strategy does not apply, with the reason), PLETHRON_ERROR_MEMORY (what is
  * needed, what there is, and how many units would fit), PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. What concerns one
  * unit only is its state.
- * Cost: 4 * n_samples * n_features flops a unit and epoch; for units of entities, of the entity's samples. With
- * checkpoints, the data set is read back from the device once, for its digests: at about 0.3 GB/s a core. */
+ * Cost: 4 * n_samples * n_features flops a unit and epoch; for units of entities, of the entity's samples; of
+ * sparse features, of the values that are given. With checkpoints, the data set is read back from the device once, for
+ * its digests: at about 0.3 GB/s a core. */
 PLETHRON_API plethron_status plethron_train(plethron_dataset *dataset, plethron_bank *bank,
                                             const plethron_train_options *options, plethron_error *err);
 
@@ -551,6 +577,12 @@ PLETHRON_API plethron_status plethron_train_plan(const plethron_dataset *dataset
 PLETHRON_API plethron_status plethron_predict(plethron_device *device, const plethron_bank *bank, const float *X,
                                               size_t n_samples, float *P, plethron_error *err);
 
+/* The same for sparse rows: P [X->n_rows, n_units], to the same bits while weights are finite.
+ * Errors: as there; PLETHRON_ERROR_ARGUMENT for rows that plethron_dataset_create_sparse would refuse, and for another
+ * number of columns than the bank's features. */
+PLETHRON_API plethron_status plethron_predict_sparse(plethron_device *device, const plethron_bank *bank,
+                                                     const plethron_sparse *X, float *P, plethron_error *err);
+
 /* A bank on a device, ready to predict one block of rows after another: kernels and buffers are made once. Keeps the
  * device borrowed and a copy of the weights, so the bank may be closed before. */
 typedef struct plethron_predictor plethron_predictor;
@@ -559,6 +591,7 @@ typedef struct plethron_predictor_options {
     size_t struct_size;
     size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 128 MiB. It
                             needs room for 64 rows at least, whatever this says */
+    bool sparse;         /* for plethron_predictor_run_sparse alone; else for plethron_predictor_run alone */
 } plethron_predictor_options;
 
 /* Errors: PLETHRON_ERROR_MEMORY, PLETHRON_ERROR_DEVICE, PLETHRON_ERROR_KERNEL. */
@@ -568,6 +601,9 @@ PLETHRON_API plethron_status plethron_predictor_open(plethron_device *device, co
 /* As plethron_predict, to the same bits however the rows are cut into blocks. */
 PLETHRON_API plethron_status plethron_predictor_run(plethron_predictor *predictor, const float *X, size_t n_samples,
                                                     float *P, plethron_error *err);
+/* As plethron_predict_sparse. */
+PLETHRON_API plethron_status plethron_predictor_run_sparse(plethron_predictor *predictor, const plethron_sparse *X,
+                                                           float *P, plethron_error *err);
 PLETHRON_API void plethron_predictor_close(plethron_predictor *predictor);
 
 /* P[i] = sigmoid(X[i] . W[:, j] + b[j]) with j = units[i]: each row by a unit of its own, such as that of its entity.
@@ -634,6 +670,34 @@ PLETHRON_API bool plethron_classes_numeric(const plethron_classes *classes);
 PLETHRON_API plethron_status plethron_table_view(const plethron_table *table, const size_t *columns, size_t n_columns,
                                                  size_t first_row, size_t n_rows, float *X, const float **out,
                                                  plethron_error *err);
+
+/* ---- Sparse tables: features that are mostly zero ---------------------------------------------------------------- */
+
+typedef struct plethron_sparse_table plethron_sparse_table;
+
+typedef struct plethron_sparse_table_options {
+    size_t struct_size;
+    size_t memory_bytes; /* what the file's content and the values may take, a half each; 0: the limits of
+                            plethron_table_open */
+    size_t n_columns;    /* the features are known, such as those of a model: the columns first_index ... first_index +
+                            n_columns - 1 of svmlight, where the last ones may be missing; all columns of an NPZ. 0: they
+                            are those that the file has */
+    size_t first_index;  /* with n_columns */
+} plethron_sparse_table_options;
+
+/* Reads a plain file of one of the sparse formats, known by its content; of another, and of standard input, *out
+ * becomes NULL without an error. svmlight     features by their indices, and the labels as columns "label" or "label=L"
+ * of a table; FILE:N has N features NPZ          as scipy.sparse.save_npz writes it, of the formats csr, csc and coo;
+ * entries of one place are added up Errors as plethron_table_open; a value that is not finite is PLETHRON_ERROR_FORMAT.
+ */
+PLETHRON_API plethron_status plethron_sparse_table_open(const char *path, const plethron_sparse_table_options *options,
+                                                        plethron_sparse_table **out, plethron_error *err);
+PLETHRON_API void plethron_sparse_table_close(plethron_sparse_table *table);
+PLETHRON_API const plethron_sparse *plethron_sparse_table_features(const plethron_sparse_table *table); /* borrowed */
+/* The index of the first feature in an svmlight file: 0 if one has the index 0, else 1. 0 of an NPZ. */
+PLETHRON_API size_t plethron_sparse_table_first_index(const plethron_sparse_table *table);
+/* What the file holds of the rows besides, borrowed; NULL of an NPZ. */
+PLETHRON_API const plethron_table *plethron_sparse_table_labels(const plethron_sparse_table *table);
 
 /* ---- Readers: a table that is larger than memory, block after block -----------------------------------------------
  */

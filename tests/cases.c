@@ -145,7 +145,39 @@ void case_close(test_case *c) {
     free(c);
 }
 
-plethron_dataset *case_dataset(const test_case *c, plethron_device *device) {
+case_sparse case_sparse_open(const float *X, size_t n_rows, size_t n_columns) {
+    case_sparse sparse = {.offsets = allocate(n_rows + 1, sizeof *sparse.offsets),
+                          .columns = allocate(n_rows * n_columns, sizeof *sparse.columns),
+                          .values = allocate(n_rows * n_columns, sizeof *sparse.values)};
+    int64_t n = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        for (size_t k = 0; k < n_columns; k++) {
+            if (X[i * n_columns + k] == 0.0f) continue;
+            sparse.columns[n] = (int32_t)k;
+            sparse.values[n++] = X[i * n_columns + k];
+        }
+        sparse.offsets[i + 1] = n;
+    }
+    sparse.X = (plethron_sparse){n_rows, n_columns, sparse.offsets, sparse.columns, sparse.values};
+    return sparse;
+}
+
+void case_sparse_close(case_sparse *sparse) {
+    free(sparse->offsets);
+    free(sparse->columns);
+    free(sparse->values);
+}
+
+static plethron_dataset *sparse_dataset(const test_case *c, plethron_device *device,
+                                        const plethron_dataset_options *options) {
+    plethron_dataset *dataset = NULL;
+    case_sparse sparse = case_sparse_open(c->X, c->shape.n_samples, c->shape.n_features);
+    check_ok(plethron_dataset_create_sparse(device, &sparse.X, c->Y, CASE_TARGETS, options, &dataset, &case_error));
+    case_sparse_close(&sparse);
+    return dataset;
+}
+
+plethron_dataset *case_dataset(const test_case *c, const case_way *way) {
     plethron_dataset *dataset = NULL;
     plethron_dataset_options options = {.struct_size = sizeof options, .standardize = c->standardize};
     if (c->shape.units == UNITS_FULL || c->shape.units == UNITS_PLAIN) {
@@ -153,7 +185,8 @@ plethron_dataset *case_dataset(const test_case *c, plethron_device *device) {
         options.n_weight_columns = CASE_WEIGHT_COLUMNS;
         options.folds = c->folds;
     }
-    check_ok(plethron_dataset_create(device, c->X, c->shape.n_samples, c->shape.n_features, c->Y, CASE_TARGETS,
+    if (way->is_sparse) return sparse_dataset(c, way->device, &options);
+    check_ok(plethron_dataset_create(way->device, c->X, c->shape.n_samples, c->shape.n_features, c->Y, CASE_TARGETS,
                                      &options, &dataset, &case_error));
     return dataset;
 }
@@ -252,20 +285,21 @@ static void add_way(case_ways *ways, plethron_device *device, const strategy *wi
     way->device = device;
     way->strategy = with->name;
     way->order = with->order;
+    way->is_sparse = with->is_sparse;
     way->tiling = tiling;
     snprintf(way->name, sizeof way->name, "%s, %s, %s", plethron_device_describe(device)->name, with->name,
              tiling ? tiling->name : choice);
 }
 
 /* Where lanes are samples, tile sizes matter to the kernels around the strategy only, and whether groups share local
- * memory: a tiling of each kind will do. */
+ * memory: a tiling of each kind will do; and so it is where features are sparse. */
 bool case_wants(const strategy *with, const tile_sizes *tiling) {
 #ifdef CASES_WITHOUT_TILINGS
     (void)with;
     (void)tiling;
     return false;
 #endif
-    return with->order == ORDER_OF_UNITS || strcmp(tiling->name, "wide-4") == 0 ||
+    return (with->order == ORDER_OF_UNITS && !with->is_sparse) || strcmp(tiling->name, "wide-4") == 0 ||
            strcmp(tiling->name, "group-64") == 0 || strcmp(tiling->name, "group-small") == 0;
 }
 
@@ -286,7 +320,8 @@ static void add_device(case_ways *ways, const char *selector, size_t guard_bytes
     ways->devices[ways->n_devices++] = device;
     device_guard_buffers(device, guard_bytes);
     for (size_t s = 0; s < n_strategies; s++)
-        if ((strategies[s] == &strategy_host) == device_is_host(device)) add_strategy(ways, device, strategies[s]);
+        if (strategies[s]->is_sparse || (strategies[s] == &strategy_host) == device_is_host(device))
+            add_strategy(ways, device, strategies[s]);
 }
 
 void case_ways_open(size_t guard_bytes, case_ways *ways) {
@@ -328,7 +363,7 @@ void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *b
 }
 
 void case_train_on(const case_way *way, const test_case *c, plethron_bank *bank) {
-    plethron_dataset *dataset = case_dataset(c, way->device);
+    plethron_dataset *dataset = case_dataset(c, way);
     case_train(way, dataset, bank);
     plethron_dataset_close(dataset);
 }
@@ -347,7 +382,7 @@ static void weigh(case_run *run) {
 void case_run_open(const case_way *way, const test_case *c, size_t shard_units, size_t n_parts, case_run *run) {
     memset(run, 0, sizeof *run);
     run->bank = case_bank(c, NULL, c->shape.n_units);
-    run->dataset = case_dataset(c, way->device);
+    run->dataset = case_dataset(c, way);
     check_ok(bank_problem_open(run->bank, run->dataset, &run->whole, &case_error));
     check_ok(plan_choose(&run->whole.problem, way->strategy, way->tiling, &run->plan, &case_error));
     if (shard_units) run->plan.shard_units = shard_units;

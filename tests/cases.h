@@ -49,7 +49,16 @@ uint64_t case_seed(void);
 test_case *case_open(case_shape shape, uint64_t seed);
 void case_close(test_case *c);
 
-plethron_dataset *case_dataset(const test_case *c, plethron_device *device);
+/* Features [n_rows, n_columns] as compressed rows, without the zeros. */
+typedef struct case_sparse {
+    plethron_sparse X;
+    int64_t *offsets;
+    int32_t *columns;
+    float *values;
+} case_sparse;
+case_sparse case_sparse_open(const float *X, size_t n_rows, size_t n_columns);
+void case_sparse_close(case_sparse *sparse);
+
 /* A new bank of the n units numbered in `units`, in that order; NULL for all in theirs. Start weights are random. */
 plethron_bank *case_bank(const test_case *c, const size_t *units, size_t n);
 /* A unit as the reference sees it; the bootstrap's counts, where it has them, go to `counts` [n_samples], which may be
@@ -65,6 +74,7 @@ typedef struct case_way {
     plethron_device *device;
     const char *strategy;
     sum_order order;
+    bool is_sparse; /* it takes the features sparse */
     const tile_sizes *tiling;
     char name[128];
 } case_way;
@@ -92,6 +102,9 @@ bool case_bits_hold(const case_way *way);
 /* The number of the way whose bits all ways of an order must have where their bits hold: for the order of units the
  * host's; n_ways when there is none. */
 size_t case_model(const case_ways *ways, sum_order order);
+
+/* The case's data as the way takes them, on its device. */
+plethron_dataset *case_dataset(const test_case *c, const case_way *way);
 
 void case_train(const case_way *way, plethron_dataset *dataset, plethron_bank *bank);
 /* case_train on a new data set. */

@@ -4,7 +4,27 @@
 
 enum { N = 20, N_UNITS = 18, N_TARGETS = 2 };
 
-plethron_status full_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err) {
+static plethron_status create_sparse(plethron_device *device, const float X[N * FULL_FEATURES], const float *Y,
+                                     const plethron_dataset_options *options, plethron_dataset **out,
+                                     plethron_error *err) {
+    int64_t offsets[N + 1] = {0};
+    int32_t columns[N * FULL_FEATURES];
+    float values[N * FULL_FEATURES];
+    int64_t n = 0;
+    for (int i = 0; i < N; i++) {
+        for (int k = 0; k < FULL_FEATURES; k++) {
+            if (X[i * FULL_FEATURES + k] == 0.0f) continue;
+            columns[n] = k;
+            values[n++] = X[i * FULL_FEATURES + k];
+        }
+        offsets[i + 1] = n;
+    }
+    const plethron_sparse sparse = {N, FULL_FEATURES, offsets, columns, values};
+    return plethron_dataset_create_sparse(device, &sparse, Y, N_TARGETS, options, out, err);
+}
+
+static plethron_status create_dataset(plethron_device *device, bool is_sparse, plethron_dataset **out,
+                                      plethron_error *err) {
     float X[N * FULL_FEATURES], Y[N * N_TARGETS], weights[N];
     uint8_t folds[N];
     for (int i = 0; i < N; i++) {
@@ -19,7 +39,16 @@ plethron_status full_dataset(plethron_device *device, plethron_dataset **out, pl
                                               .sample_weights = weights,
                                               .n_weight_columns = 1,
                                               .folds = folds};
+    if (is_sparse) return create_sparse(device, X, Y, &options, out, err);
     return plethron_dataset_create(device, X, N, FULL_FEATURES, Y, N_TARGETS, &options, out, err);
+}
+
+plethron_status full_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err) {
+    return create_dataset(device, false, out, err);
+}
+
+plethron_status full_sparse_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err) {
+    return create_dataset(device, true, out, err);
 }
 
 static plethron_status create(size_t n_units, size_t batch_size, plethron_bank **out, plethron_error *err) {

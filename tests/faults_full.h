@@ -9,6 +9,8 @@ enum { FULL_FEATURES = 3 };
 
 /* With sample weights, folds, a missing target, standardised. */
 plethron_status full_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err);
+/* The same with sparse features. */
+plethron_status full_sparse_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err);
 /* Every optimiser, penalties, schedules, class weights, bootstraps, folds; most units stop at the first look at their
  * rules, so that the others go on alone. */
 plethron_status full_bank(plethron_bank **out, plethron_error *err);

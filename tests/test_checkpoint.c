@@ -55,14 +55,14 @@ static plethron_status train_until(const case_way *way, plethron_dataset *datase
 }
 
 typedef plethron_bank *(*make_bank)(const void *of);
-typedef plethron_dataset *(*make_dataset)(const void *of, plethron_device *device);
+typedef plethron_dataset *(*make_dataset)(const void *of, const case_way *way);
 
 static plethron_bank *bank_of_case(const void *of) {
     return case_bank(of, NULL, N_UNITS);
 }
 
-static plethron_dataset *dataset_of_case(const void *of, plethron_device *device) {
-    return case_dataset(of, device);
+static plethron_dataset *dataset_of_case(const void *of, const case_way *way) {
+    return case_dataset(of, way);
 }
 
 /* Stops after one more epoch each time, and each time goes on from the file: new objects know nothing of before. */
@@ -73,13 +73,13 @@ static void check_resumed(const case_way *way, const void *of, make_bank bank_of
     support_folder_open(folder);
     support_path(path, folder, "checkpoint");
     stopper stop = {.path = path, .least_live = SIZE_MAX};
-    plethron_dataset *dataset = dataset_of(of, way->device);
+    plethron_dataset *dataset = dataset_of(of, way);
     plethron_bank *whole = bank_of(of), *bank = NULL;
     case_train(way, dataset, whole);
     size_t n_runs = 0;
     for (; status == PLETHRON_ERROR_INTERRUPTED; n_runs++) {
         plethron_checkpoint *resume = NULL;
-        plethron_dataset *again = dataset_of(of, way->device);
+        plethron_dataset *again = dataset_of(of, way);
         plethron_bank_close(bank);
         bank = bank_of(of);
         if (n_runs > 0) check_ok(plethron_checkpoint_load(path, &resume, &case_error));
@@ -148,7 +148,7 @@ static void fill_rows(float *X, float *Y, uint8_t *folds) {
     }
 }
 
-static plethron_dataset *dataset_of_kind(const void *of, plethron_device *device) {
+static plethron_dataset *dataset_of_kind(const void *of, const case_way *way) {
     static const int64_t offsets[] = {0, 20, 25, 60, N_ROWS};
     const kind *k = of;
     float X[N_ROWS * N_FEATURES], Y[N_ROWS];
@@ -162,7 +162,7 @@ static plethron_dataset *dataset_of_kind(const void *of, plethron_device *device
         .entity_offsets = k->has_entities ? offsets : NULL,
         .n_entities = k->has_entities ? COUNT(offsets) - 1 : 0,
     };
-    check_ok(plethron_dataset_create(device, X, N_ROWS, N_FEATURES, Y, 1, &options, &dataset, &case_error));
+    check_ok(plethron_dataset_create(way->device, X, N_ROWS, N_FEATURES, Y, 1, &options, &dataset, &case_error));
     return dataset;
 }
 
@@ -249,8 +249,8 @@ static void test_on_another_device(void **state) {
     support_path(path, folder, "checkpoint");
     stopper stop = {.path = path, .calls_left = 4};
     plethron_checkpoint *resume = NULL;
-    plethron_dataset *there = dataset_of_kind(&of_entities, grouped->device);
-    plethron_dataset *here = dataset_of_kind(&of_entities, host_way()->device);
+    plethron_dataset *there = dataset_of_kind(&of_entities, grouped);
+    plethron_dataset *here = dataset_of_kind(&of_entities, host_way());
     plethron_bank *whole = bank_of_kind(&of_entities), *begun = bank_of_kind(&of_entities),
                   *ended = bank_of_kind(&of_entities);
     case_train(grouped, there, whole);
@@ -285,7 +285,7 @@ static int open_scene(void **state) {
     support_folder_open(s->folder);
     support_path(s->path, s->folder, "checkpoint");
     stopper stop = {.path = s->path, .calls_left = 4};
-    plethron_dataset *dataset = dataset_of_kind(&s->kind, s->device);
+    plethron_dataset *dataset = dataset_of_kind(&s->kind, host_way());
     plethron_bank *bank = bank_of_kind(&s->kind);
     assert_int_equal(train_until(host_way(), dataset, bank, NULL, &stop), PLETHRON_ERROR_INTERRUPTED);
     check_ok(plethron_checkpoint_load(s->path, &s->checkpoint, &case_error));
@@ -319,7 +319,7 @@ static void expect_refused(const scene *s, plethron_dataset *dataset, plethron_b
 
 static void test_another_bank_is_refused(void **state) {
     const scene *s = *state;
-    plethron_dataset *dataset = dataset_of_kind(&s->kind, s->device);
+    plethron_dataset *dataset = dataset_of_kind(&s->kind, host_way());
     plethron_bank *bank = bank_of_kind(&s->kind);
     bank->l2[5] = 0.25f;
     expect_refused(s, dataset, bank, NULL, "l2 of unit 5 is 0 there and 0.25 here");
@@ -478,7 +478,7 @@ static void test_when_they_are_given(void **state) {
     const scene *s = *state;
     for (int often = 0; often <= 1; often++) {
         counter counted = {0};
-        plethron_dataset *dataset = dataset_of_kind(&s->kind, s->device);
+        plethron_dataset *dataset = dataset_of_kind(&s->kind, host_way());
         plethron_bank *bank = bank_of_kind(&s->kind);
         const plethron_train_options options = {.struct_size = sizeof options,
                                                 .strategy = "host",
@@ -494,7 +494,7 @@ static void test_when_they_are_given(void **state) {
         plethron_dataset_close(dataset);
     }
     plethron_error err;
-    plethron_dataset *dataset = dataset_of_kind(&s->kind, s->device);
+    plethron_dataset *dataset = dataset_of_kind(&s->kind, host_way());
     plethron_bank *bank = bank_of_kind(&s->kind);
     const plethron_train_options wrong = {.struct_size = sizeof wrong, .checkpoint_every_s = -1.0};
     assert_fails(PLETHRON_ERROR_ARGUMENT, plethron_train(dataset, bank, &wrong, &err), &err,
@@ -510,7 +510,7 @@ static void test_of_a_finished_training(void **state) {
     support_path(path, s->folder, "finished");
     stopper stop = {.path = path, .calls_left = INT32_MAX};
     plethron_checkpoint *finished = NULL;
-    plethron_dataset *dataset = dataset_of_kind(&s->kind, s->device);
+    plethron_dataset *dataset = dataset_of_kind(&s->kind, host_way());
     plethron_bank *whole = bank_of_kind(&s->kind), *again = bank_of_kind(&s->kind);
     check_ok(train_until(host_way(), dataset, whole, NULL, &stop));
     check_ok(plethron_checkpoint_load(path, &finished, &case_error));
@@ -529,7 +529,7 @@ static void test_the_plan_of_the_rest(void **state) {
     const scene *s = *state;
     plethron_plan whole = {.struct_size = sizeof whole}, rest = {.struct_size = sizeof rest};
     plethron_train_options options = {.struct_size = sizeof options, .strategy = "host"};
-    plethron_dataset *dataset = dataset_of_kind(&s->kind, s->device);
+    plethron_dataset *dataset = dataset_of_kind(&s->kind, host_way());
     plethron_bank *bank = bank_of_kind(&s->kind);
     check_ok(plethron_train_plan(dataset, bank, &options, &whole, &case_error));
     options.resume = s->checkpoint;

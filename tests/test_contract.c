@@ -164,7 +164,7 @@ static void check_interrupted(const case_way *way, plethron_dataset *dataset, co
 static void test_interrupted_and_continued(void **state) {
     (void)state;
     for (size_t w = 0; w < ways.n_ways; w++) {
-        plethron_dataset *dataset = case_dataset(mixed, ways.ways[w].device);
+        plethron_dataset *dataset = case_dataset(mixed, &ways.ways[w]);
         plethron_bank *whole = case_bank(mixed, NULL, N_UNITS);
         case_train(&ways.ways[w], dataset, whole);
         check_interrupted(&ways.ways[w], dataset, whole);
@@ -187,7 +187,7 @@ static void test_measures_change_no_bit(void **state) {
     } intervals[] = {{0, 1}, {1, 6}, {2, 4}, {3, 3}, {5, 2}, {100, 2}};
     (void)state;
     for (size_t w = 0; w < ways.n_ways; w++) {
-        plethron_dataset *dataset = case_dataset(mixed, ways.ways[w].device);
+        plethron_dataset *dataset = case_dataset(mixed, &ways.ways[w]);
         plethron_bank *plain = case_bank(mixed, NULL, N_UNITS);
         case_train(&ways.ways[w], dataset, plain);
         for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++) {

@@ -39,10 +39,11 @@ expect() {
 }
 
 mkdir "$folder/no-vendors"
+# The host has two strategies: for dense features and for sparse ones.
 run "the host alone, 1 core" OCL_ICD_VENDORS="$folder/no-vendors" OMP_NUM_THREADS=1
-expect "" 1
+expect "" 2
 run "the host alone, 2 cores" OCL_ICD_VENDORS="$folder/no-vendors" OMP_NUM_THREADS=2
-expect "" 1
+expect "" 2
 
 # PoCL reads the first name up to version 3, the second since.
 for n in 1 2; do
@@ -67,7 +68,7 @@ by_order "$all"
 
 # Mesa's OpenCL on the CPU takes minutes to compile the widest vectors, so the planner's tiling stands for all.
 echo "rusticl:"
-for way in "host native" "staged planned" "fused planned" "rows planned"; do
+for way in "host native" "staged planned" "fused planned" "sparse planned" "rows planned"; do
     # A way is a strategy and a tiling.
     # shellcheck disable=SC2086
     RUSTICL_ENABLE=llvmpipe "$digest" $way 300 19 21 >>"$folder/rusticl"

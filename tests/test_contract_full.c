@@ -27,9 +27,9 @@ static plethron_bank *train_all(const case_way *way, const test_case *c) {
 }
 
 /* A bank that was trained whole in a way, and kept; NULL where there is none. Standardising comes before any tiling, so
- * tilings leave it out. */
+ * tilings leave it out; sparse features are only scaled. */
 static const plethron_bank *trained(size_t i, size_t w) {
-    if (i == STANDARDIZED && ways.ways[w].tiling) return NULL;
+    if (i == STANDARDIZED && (ways.ways[w].tiling || ways.ways[w].is_sparse)) return NULL;
     if (i == IN_BATCHES && !case_takes_batches(&ways.ways[w])) return NULL;
     if (!kept[i][w]) kept[i][w] = train_all(&ways.ways[w], cases[i]);
     return kept[i][w];
@@ -125,7 +125,7 @@ static void test_same_bits_everywhere(void **state) {
 /* Areas under the ROC curve: of rows and of held-out rows, on every way and for units alone. */
 static plethron_bank *train_with_areas(const case_way *way, const size_t *units, size_t n) {
     const plethron_train_options options = {.struct_size = sizeof options, .strategy = way->strategy, .auc = true};
-    plethron_dataset *dataset = case_dataset(cases[AT_ONCE], way->device);
+    plethron_dataset *dataset = case_dataset(cases[AT_ONCE], way);
     plethron_bank *bank = case_bank(cases[AT_ONCE], units, n);
     check_ok(train_with_tiling(dataset, bank, &options, way->tiling, &case_error));
     plethron_dataset_close(dataset);
@@ -203,7 +203,7 @@ static void test_shards_and_parts_change_no_bit(void **state) {
 
 static void check_measured(const case_way *way, const test_case *c, const plethron_bank *all) {
     const int64_t intervals[] = {1, 3};
-    plethron_dataset *dataset = case_dataset(c, way->device);
+    plethron_dataset *dataset = case_dataset(c, way);
     for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++) {
         const plethron_train_options options = {
             .struct_size = sizeof options, .strategy = way->strategy, .measure_every = intervals[i]};
@@ -228,7 +228,7 @@ static bool stop_when_counted_down(void *context, const plethron_progress *progr
 
 /* Stops after each of the first calls to on_progress. */
 static void check_interrupted(const case_way *way, const test_case *c) {
-    plethron_dataset *dataset = case_dataset(c, way->device);
+    plethron_dataset *dataset = case_dataset(c, way);
     plethron_bank *bank = case_bank(c, NULL, N_UNITS), *whole = case_bank(c, NULL, N_UNITS);
     case_train(way, dataset, whole);
     plethron_status status = PLETHRON_ERROR_INTERRUPTED;

@@ -31,6 +31,7 @@ typedef struct scene {
     plethron_bank *bank;
     plethron_checkpoint *checkpoint;
     plethron_table *table;
+    plethron_sparse_table *sparse;
     plethron_classes *classes;
     float P[N * N_UNITS];
 } scene;
@@ -221,6 +222,26 @@ static plethron_status open_svmlight(scene *s, plethron_error *err) {
     return plethron_table_open(PLETHRON_CORPUS "/svmlight/labels", &s->table, err);
 }
 
+static plethron_status open_sparse_svmlight(scene *s, plethron_error *err) {
+    return plethron_sparse_table_open(PLETHRON_CORPUS "/svmlight/one-based", NULL, &s->sparse, err);
+}
+
+static plethron_status open_sparse_npz(scene *s, plethron_error *err) {
+    return plethron_sparse_table_open(PLETHRON_CORPUS "/npz_sparse/doubled", NULL, &s->sparse, err);
+}
+
+static plethron_status create_sparse_dataset(scene *s, plethron_error *err) {
+    return full_sparse_dataset(s->device, &s->dataset, err);
+}
+
+static plethron_status predict_sparse(scene *s, plethron_error *err) {
+    static const int64_t offsets[] = {0, 2, 2, 3};
+    static const int32_t columns[] = {0, 2, 1};
+    static const float values[] = {1.0f, 2.0f, 3.0f};
+    const plethron_sparse rows = {3, N_FEATURES, offsets, columns, values};
+    return plethron_predict_sparse(s->device, s->bank, &rows, s->P, err);
+}
+
 static plethron_status find_classes(scene *s, plethron_error *err) {
     return plethron_table_classes(s->table, 0, &s->classes, err);
 }
@@ -238,6 +259,7 @@ static plethron_status measure_ceilings(scene *s, plethron_error *err) {
 /* Closes what a scene holds; all closing functions take NULL. */
 static void clear(scene *s) {
     plethron_classes_close(s->classes);
+    plethron_sparse_table_close(s->sparse);
     plethron_table_close(s->table);
     plethron_checkpoint_close(s->checkpoint);
     plethron_bank_close(s->bank);
@@ -246,6 +268,7 @@ static void clear(scene *s) {
     s->classes = NULL;
     s->table = NULL;
     s->checkpoint = NULL;
+    s->sparse = NULL;
     s->bank = NULL;
     s->dataset = NULL;
     s->device = NULL;
@@ -291,6 +314,16 @@ static const struct stage full_stages[] = {
     {"full bank", {create_full_bank}},
     {"train a full bank", {open_device, create_full_dataset, create_full_bank, train_with_areas}},
     {"train in batches", {open_device, create_full_dataset, create_batched_bank, train_with_areas}},
+};
+
+/* Sparse features. */
+static const struct stage sparse_stages[] = {
+    {"sparse data set", {open_device, create_sparse_dataset}},
+    {"train sparse", {open_device, create_sparse_dataset, create_full_bank, train_with_areas}},
+    {"train sparse in batches", {open_device, create_sparse_dataset, create_batched_bank, train_with_areas}},
+    {"predict sparse", {open_device, create_bank, predict_sparse}},
+    {"sparse svmlight", {open_sparse_svmlight}},
+    {"sparse npz", {open_sparse_npz}},
 };
 
 static void prepare(const struct stage *stage, scene *s) {
@@ -341,6 +374,7 @@ static void expect_untouched(const scene *now, const scene *before, const plethr
     assert_ptr_equal(now->bank, before->bank);
     assert_ptr_equal(now->checkpoint, before->checkpoint);
     assert_ptr_equal(now->table, before->table);
+    assert_ptr_equal(now->sparse, before->sparse);
     assert_ptr_equal(now->classes, before->classes);
     assert_memory_equal(now->P, before->P, sizeof now->P);
     if (now->bank) assert_true(support_same_banks(now->bank, bank_before));
@@ -378,6 +412,7 @@ static void expect_result(const scene *s, const scene *reference) {
     assert_int_equal(s->bank != NULL, reference->bank != NULL);
     assert_int_equal(s->checkpoint != NULL, reference->checkpoint != NULL);
     assert_int_equal(s->table != NULL, reference->table != NULL);
+    assert_int_equal(s->sparse != NULL, reference->sparse != NULL);
     assert_int_equal(s->classes != NULL, reference->classes != NULL);
     assert_memory_equal(s->P, reference->P, sizeof s->P);
     if (s->bank) assert_true(support_same_banks(s->bank, reference->bank));
@@ -541,6 +576,15 @@ static void resumed(void **state) {
     fail_every_call(&stage, &host, (faults_plan){.later_too = true}, PLAIN);
 }
 
+static void with_sparse_features(void **state) {
+    scene host = *(const scene *)*state;
+    host.selector = "host";
+    for (size_t i = 0; i < COUNT(sparse_stages); i++) {
+        fail_every_call(&sparse_stages[i], &host, (faults_plan){.later_too = false}, PLAIN);
+        fail_every_call(&sparse_stages[i], &host, (faults_plan){.later_too = true}, PLAIN);
+    }
+}
+
 static void a_failing_flush(void **state) {
     static const struct stage patient = {"train, flush",
                                          {open_device, create_dataset, create_patient_bank, train_staged}};
@@ -611,6 +655,7 @@ int main(void) {
         cmocka_unit_test(on_a_device),
         cmocka_unit_test(with_everything),
         cmocka_unit_test(resumed),
+        cmocka_unit_test(with_sparse_features),
         cmocka_unit_test(a_failing_flush),
         cmocka_unit_test(on_a_device_with_cache),
         cmocka_unit_test(all_wrappers_were_called),

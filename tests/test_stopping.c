@@ -245,7 +245,7 @@ static void leave(const case_way *way, size_t n_staying) {
     size_t n_live = N_LEAVING_UNITS;
     const plethron_train_options options = {
         .struct_size = sizeof options, .strategy = way->strategy, .on_progress = note_live, .context = &n_live};
-    plethron_dataset *dataset = case_dataset(c, way->device);
+    plethron_dataset *dataset = case_dataset(c, way);
     plethron_bank *bank = case_bank(c, NULL, N_LEAVING_UNITS);
     check_ok(plethron_train(dataset, bank, &options, &case_error));
     assert_int_equal(n_live, 0);

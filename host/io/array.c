@@ -125,6 +125,21 @@ static void convert(const array_layout *array, const unsigned char *item, size_t
     }
 }
 
+void array_floats(const array_layout *array, const void *data, size_t n, float *out) {
+    convert(array, data, n, out, 1);
+}
+
+void array_integers(const array_layout *array, const void *data, size_t n, int64_t *out) {
+    const unsigned char *item = data;
+    const uint64_t sign = UINT64_C(1) << (8 * array->item_bytes - 1);
+    for (size_t i = 0; i < n; i++, item += array->item_bytes) {
+        const uint64_t bits = load(item, array->item_bytes, array->big_endian);
+        const bool is_negative = array->kind == ARRAY_SIGNED && (bits & sign);
+        out[i] = is_negative ? -(int64_t)(sign - (bits & (sign - 1)) - 1) - 1 : (int64_t)(bits & INT64_MAX);
+        if (array->kind == ARRAY_UNSIGNED && bits > INT64_MAX) out[i] = INT64_MAX;
+    }
+}
+
 static const unsigned char *item_at(const array_layout *array, const unsigned char *data, size_t row, size_t column) {
     const size_t index = array->by_columns ? column * array->n_rows + row : row * array->n_columns + column;
     return data + index * array->item_bytes;

@@ -27,4 +27,9 @@ plethron_status array_read(const array_layout *array, char **memory, size_t offs
  * columns already, and its values may lie in `bytes`, aligned for floats, until the next call. */
 plethron_status array_read_again(const array_layout *array, char *bytes, plethron_table *table, plethron_error *err);
 
+/* The n values of an array that begins at `data`, in their order there: the nearest floats, or whole numbers, which are
+ * of a signed or unsigned kind. */
+void array_floats(const array_layout *array, const void *data, size_t n, float *out);
+void array_integers(const array_layout *array, const void *data, size_t n, int64_t *out);
+
 #endif

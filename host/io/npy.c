@@ -163,8 +163,8 @@ bool npy_recognise(const void *bytes, size_t n_bytes) {
 }
 
 /* Magic, version (2 bytes), length of the header (2 bytes in version 1, 4 in versions 2 and 3), header. */
-plethron_status npy_read_header(const void *bytes, size_t n_bytes, const char *path, array_layout *array,
-                                size_t *data_start, plethron_error *err) {
+plethron_status npy_find_header(const void *bytes, size_t n_bytes, const char *path, size_t *start, size_t *end,
+                                plethron_error *err) {
     enum { VERSION_AT = sizeof magic, LENGTH_AT = VERSION_AT + 2 };
     const unsigned char *content = bytes;
     if (n_bytes < LENGTH_AT)
@@ -173,17 +173,25 @@ plethron_status npy_read_header(const void *bytes, size_t n_bytes, const char *p
     if (major < 1 || major > 3 || minor != 0)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: NPY of version %u.%u: 1.0, 2.0 or 3.0 was expected", path,
                          major, minor);
-    const size_t start = LENGTH_AT + (major == 1 ? 2 : 4);
-    if (n_bytes < start)
+    *start = LENGTH_AT + (major == 1 ? 2 : 4);
+    if (n_bytes < *start)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: the NPY ends at byte %zu, before its header", path, n_bytes);
     size_t length = 0;
-    for (size_t i = start; i > LENGTH_AT; i--) length = length << 8 | content[i - 1];
-    if (length > n_bytes - start)
+    for (size_t i = *start; i > LENGTH_AT; i--) length = length << 8 | content[i - 1];
+    if (length > n_bytes - *start)
         return error_set(err, PLETHRON_ERROR_FORMAT,
                          "%s: the header's length is %zu bytes: at most the %zu that follow in the file were expected",
-                         path, length, n_bytes - start);
+                         path, length, n_bytes - *start);
+    *end = *start + length;
+    return PLETHRON_OK;
+}
+
+plethron_status npy_read_header(const void *bytes, size_t n_bytes, const char *path, array_layout *array,
+                                size_t *data_start, plethron_error *err) {
     const char *begin = bytes;
-    *data_start = start + length;
+    size_t start;
+    const plethron_status status = npy_find_header(bytes, n_bytes, path, &start, data_start, err);
+    if (status != PLETHRON_OK) return status;
     npy_parser parser = {path, begin, begin + start, begin + *data_start, err};
     return parse_header(&parser, array);
 }

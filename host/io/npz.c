@@ -20,7 +20,7 @@ static plethron_status zip_failure(const char *path, const char *what, zip_error
                      zip_error_strerror(error));
 }
 
-static plethron_status open_archive(const char *file, zip_t **out, plethron_error *err) {
+plethron_status npz_open(const char *file, zip_t **out, plethron_error *err) {
     int code = 0;
     zip_error_t error;
     zip_t *archive = zip_open(file, ZIP_RDONLY, &code);
@@ -57,6 +57,16 @@ static bool is_called(const char *entry, const char *name) {
     return entry && strncmp(entry, name, n) == 0 && (entry[n] == '\0' || strcmp(entry + n, ".npy") == 0);
 }
 
+bool npz_find(zip_t *archive, const char *name, zip_uint64_t *index) {
+    const zip_int64_t n = zip_get_num_entries(archive, 0);
+    for (zip_int64_t i = 0; i < n; i++) {
+        if (!is_called(zip_get_name(archive, (zip_uint64_t)i, ZIP_FL_ENC_RAW), name)) continue;
+        *index = (zip_uint64_t)i;
+        return true;
+    }
+    return false;
+}
+
 static plethron_status choose(zip_t *archive, const char *name, const plethron_table *table, zip_uint64_t *out,
                               plethron_error *err) {
     char list[512];
@@ -75,64 +85,76 @@ static plethron_status choose(zip_t *archive, const char *name, const plethron_t
 /* ---- Unpacking --------------------------------------------------------------------------------------------------- */
 
 /* The unpacked size, if what is packed can be so much. */
-static plethron_status check_entry(zip_t *archive, zip_uint64_t index, const plethron_table *table, size_t *n_bytes,
-                                   plethron_error *err) {
+static plethron_status check_entry(zip_t *archive, zip_uint64_t index, const char *path, size_t limit_bytes,
+                                   size_t *n_bytes, plethron_error *err) {
     enum { MAX_DEFLATE_RATIO = 1032 }; /* 258 bytes for 2 bits */
     const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     zip_stat_t info;
     zip_stat_init(&info);
     if (zip_stat_index(archive, index, 0, &info) != 0)
-        return zip_failure(table->path, "the array's entry cannot be read", zip_get_error(archive), err);
+        return zip_failure(path, "the array's entry cannot be read", zip_get_error(archive), err);
     if ((info.valid & wanted) != wanted || info.encryption_method != ZIP_EM_NONE ||
         (info.comp_method != ZIP_CM_STORE && info.comp_method != ZIP_CM_DEFLATE))
         return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
                          "%s: packed by method %u, encrypted by method %u: 0 (stored) or 8 (deflated), and no "
                          "encryption were expected",
-                         table->path, (unsigned)info.comp_method, (unsigned)info.encryption_method);
+                         path, (unsigned)info.comp_method, (unsigned)info.encryption_method);
     const zip_uint64_t ratio = info.comp_method == ZIP_CM_STORE ? 1 : MAX_DEFLATE_RATIO;
     if (info.size / ratio > info.comp_size)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: %llu bytes packed as %llu: at most %llu times as many were expected", table->path,
+                         "%s: %llu bytes packed as %llu: at most %llu times as many were expected", path,
                          (unsigned long long)info.size, (unsigned long long)info.comp_size, (unsigned long long)ratio);
-    if (info.size > table->limit_bytes)
-        return error_set(err, PLETHRON_ERROR_MEMORY, "%s: holds %llu bytes: at most %zu are allowed", table->path,
-                         (unsigned long long)info.size, table->limit_bytes);
+    if (info.size > limit_bytes)
+        return error_set(err, PLETHRON_ERROR_MEMORY, "%s: holds %llu bytes: at most %zu are allowed", path,
+                         (unsigned long long)info.size, limit_bytes);
     *n_bytes = (size_t)info.size;
     return PLETHRON_OK;
 }
 
 /* Reads n_bytes and the end behind them, where libzip compares the checksum. */
-static plethron_status read_entry(zip_file_t *entry, char *bytes, size_t n_bytes, const plethron_table *table,
+static plethron_status read_entry(zip_file_t *entry, char *bytes, size_t n_bytes, const char *path,
                                   plethron_error *err) {
     size_t n = 0;
     for (zip_int64_t n_read; n <= n_bytes; n += (size_t)n_read) {
         n_read = zip_fread(entry, bytes + n, n_bytes + 1 - n); /* one more than there should be */
-        if (n_read < 0) return zip_failure(table->path, "the array cannot be unpacked", zip_file_get_error(entry), err);
+        if (n_read < 0) return zip_failure(path, "the array cannot be unpacked", zip_file_get_error(entry), err);
         if (n_read == 0) break;
     }
     if (n == n_bytes) return PLETHRON_OK;
     return error_set(err, PLETHRON_ERROR_FORMAT, "%s: the array's length is not the %zu bytes that its entry names",
-                     table->path, n_bytes);
+                     path, n_bytes);
 }
 
-static plethron_status read_array(zip_t *archive, zip_uint64_t index, plethron_table *table, plethron_error *err) {
+plethron_status npz_unpack(zip_t *archive, zip_uint64_t index, const char *path, size_t limit_bytes, char **out,
+                           size_t *n_bytes, plethron_error *err) {
     plethron_status status;
     zip_file_t *entry = NULL;
     void *memory = NULL;
     char *bytes = NULL;
-    size_t n_bytes = 0;
-    TRY(check_entry(archive, index, table, &n_bytes, err));
+    TRY(check_entry(archive, index, path, limit_bytes, n_bytes, err));
     entry = zip_fopen_index(archive, index, 0);
-    if (!entry) TRY(zip_failure(table->path, "the array cannot be unpacked", zip_get_error(archive), err));
-    TRY(memory_allocate_unset(n_bytes + 1, 1, table->path, &memory, err));
+    if (!entry) TRY(zip_failure(path, "the array cannot be unpacked", zip_get_error(archive), err));
+    TRY(memory_allocate_unset(*n_bytes + 1, 1, path, &memory, err));
     bytes = memory;
-    TRY(read_entry(entry, bytes, n_bytes, table, err));
-    if (!npy_recognise(bytes, n_bytes))
+    TRY(read_entry(entry, bytes, *n_bytes, path, err));
+    if (!npy_recognise(bytes, *n_bytes))
         TRY(error_set(err, PLETHRON_ERROR_FORMAT, "%s: this part of the archive is no NPY: an array was expected",
-                      table->path));
-    TRY(npy_read(&bytes, n_bytes, table, err));
+                      path));
+    *out = bytes;
+    bytes = NULL;
 out:
     if (entry) zip_fclose(entry);
+    free(bytes);
+    return status;
+}
+
+static plethron_status read_array(zip_t *archive, zip_uint64_t index, plethron_table *table, plethron_error *err) {
+    plethron_status status;
+    char *bytes = NULL;
+    size_t n_bytes = 0;
+    TRY(npz_unpack(archive, index, table->path, table->limit_bytes, &bytes, &n_bytes, err));
+    TRY(npy_read(&bytes, n_bytes, table, err));
+out:
     free(bytes);
     return status;
 }
@@ -141,7 +163,7 @@ plethron_status npz_read(const char *file, const char *name, plethron_table *tab
     plethron_status status;
     zip_t *archive = NULL;
     zip_uint64_t index = 0;
-    TRY(open_archive(file, &archive, err));
+    TRY(npz_open(file, &archive, err));
     TRY(choose(archive, name, table, &index, err));
     TRY(read_array(archive, index, table, err));
 out:

@@ -168,3 +168,85 @@ out:
 plethron_status plethron_table_open(const char *path, plethron_table **out, plethron_error *err) {
     return table_open(path, file_memory_limit(), out, err);
 }
+
+/* ---- Sparse tables ----------------------------------------------------------------------------------------------- */
+
+/* Whether a file begins as svmlight does, as far as its first bytes show, up to a piece that they may cut. */
+static plethron_status is_svmlight(const char *file, bool *out, plethron_error *err) {
+    enum { HEAD_BYTES = 1 << 16 };
+    plethron_status status;
+    void *memory = NULL;
+    size_t n = 0;
+    number_locale locale;
+    TRY(memory_allocate(HEAD_BYTES + 1, 1, file, &memory, err));
+    char *head = memory;
+    TRY(file_read_head(file, head, HEAD_BYTES, &n, err));
+    if (n == HEAD_BYTES)
+        while (n > 0 && !strchr(" \t\n", head[n - 1])) n--;
+    head[n] = '\0';
+    TRY(number_locale_enter(&locale, err));
+    *out = n > 0 && svmlight_recognise(head, n);
+    number_locale_leave(locale);
+out:
+    free(memory);
+    return status;
+}
+
+static plethron_status read_sparse_text(const open_path *path, plethron_sparse_table *table, plethron_error *err) {
+    plethron_status status;
+    char *bytes = NULL;
+    size_t n_bytes = 0, n_features = 0;
+    TRY(file_read(path->file, table->limit_bytes, &bytes, &n_bytes, err));
+    TRY(read_count(path, &n_features, err));
+    TRY(svmlight_read_sparse(bytes, n_bytes, table->n_known ? 0 : n_features, table, err));
+out:
+    free(bytes);
+    return status;
+}
+
+static plethron_status read_sparse(const open_path *path, plethron_sparse_table *table, bool *is_one,
+                                   plethron_error *err) {
+    plethron_status status;
+    char head[16];
+    size_t n = 0;
+    *is_one = false;
+    TRY(file_read_head(path->file, head, sizeof head, &n, err));
+    if (npz_recognise(head, n)) {
+        if (!path->part) TRY(npz_sparse_read(path->file, table, is_one, err));
+        goto out;
+    }
+    if (n == 0 || npy_recognise(head, n) || hdf5_recognise(head, n)) goto out;
+    TRY(is_svmlight(path->file, is_one, err));
+    if (*is_one) TRY(read_sparse_text(path, table, err));
+out:
+    return status;
+}
+
+plethron_status plethron_sparse_table_open(const char *path, const plethron_sparse_table_options *options,
+                                           plethron_sparse_table **out, plethron_error *err) {
+    plethron_status status;
+    plethron_sparse_table *table = NULL;
+    plethron_sparse_table_options known = {0};
+    open_path split = {0};
+    void *memory = NULL;
+    bool is_one = false;
+    if (!path) return error_set(err, PLETHRON_ERROR_ARGUMENT, "the path of the file to read is NULL");
+    if (options) {
+        TRY(error_check_struct(options->struct_size, sizeof known, "plethron_sparse_table_options", err));
+        memcpy(&known, options, options->struct_size);
+    }
+    TRY(split_path(path, &split, err));
+    TRY(memory_allocate(1, sizeof *table, "a sparse table", &memory, err));
+    table = memory;
+    table->limit_bytes = known.memory_bytes ? known.memory_bytes / 2 : file_memory_limit();
+    table->n_known = known.n_columns;
+    table->first_known = table->first_index = known.first_index;
+    TRY(memory_copy_text(path, &table->path, err));
+    TRY(read_sparse(&split, table, &is_one, err));
+    *out = is_one ? table : NULL;
+    if (is_one) table = NULL;
+out:
+    plethron_sparse_table_close(table);
+    free(split.file);
+    return status;
+}

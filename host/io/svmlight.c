@@ -157,7 +157,9 @@ bool svmlight_recognise(const char *bytes, size_t n_bytes) {
 /* ---- What the rows have ------------------------------------------------------------------------------------------ */
 
 typedef struct svm_shape {
+    plethron_sparse_table *sparse; /* where the features go; NULL: to the table, dense */
     size_t n_rows;
+    size_t n_values;               /* of features */
     size_t first_index, end_index; /* of the features */
     size_t n_all_labels;           /* of all rows together */
     bool is_multilabel;            /* a row has none or several */
@@ -165,7 +167,29 @@ typedef struct svm_shape {
     float *labels;                 /* [n_labels], ascending */
 } svm_shape;
 
+/* Whether a feature may have the parser's index. */
+static plethron_status check_index(const svm_parser *parser, const svm_shape *shape, plethron_error *err) {
+    const plethron_sparse_table *sparse = shape->sparse;
+    if (!sparse && parser->index >= TABLE_MAX_COLUMNS)
+        return error_set(err, PLETHRON_ERROR_FORMAT,
+                         "%s: line %zu: feature %zu: at most %d features are allowed in a dense table", parser->path,
+                         parser->line, parser->index, TABLE_MAX_COLUMNS - 1);
+    if (sparse && parser->index >= SPARSE_MAX_COUNT)
+        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: line %zu: feature %zu: at most %d features are allowed",
+                         parser->path, parser->line, parser->index, SPARSE_MAX_COUNT - 1);
+    if (sparse && sparse->n_known && parser->index - sparse->first_known >= sparse->n_known)
+        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: line %zu: feature %zu: the features %zu to %zu are known",
+                         parser->path, parser->line, parser->index, sparse->first_known,
+                         sparse->first_known + sparse->n_known - 1);
+    if (sparse && !(fabsf(parser->value.value) < INFINITY))
+        return error_set(err, PLETHRON_ERROR_FORMAT,
+                         "%s: line %zu: feature %zu holds '%.*s': a finite number in the range of float was expected",
+                         parser->path, parser->line, parser->index, parser->n < 40 ? (int)parser->n : 40, parser->text);
+    return PLETHRON_OK;
+}
+
 static plethron_status examine(const char *bytes, const plethron_table *table, svm_shape *shape, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
     svm_parser parser = parser_make(bytes, table->path, err);
     size_t n_labels = 0; /* of the row */
     bool has_zero = false;
@@ -175,10 +199,8 @@ static plethron_status examine(const char *bytes, const plethron_table *table, s
         if (event == SVM_FEATURE) {
             if (parser.index >= shape->end_index) shape->end_index = parser.index + 1;
             has_zero = has_zero || parser.index == 0;
-            if (parser.index >= TABLE_MAX_COLUMNS)
-                return error_set(err, PLETHRON_ERROR_FORMAT,
-                                 "%s: line %zu: feature %zu: at most %d features are allowed in a dense table",
-                                 table->path, parser.line, parser.index, TABLE_MAX_COLUMNS - 1);
+            shape->n_values++;
+            TRY(check_index(&parser, shape, err));
         }
         if (event == SVM_ROW_END) {
             shape->n_rows++;
@@ -188,16 +210,22 @@ static plethron_status examine(const char *bytes, const plethron_table *table, s
         }
     }
     shape->first_index = has_zero ? 0 : 1;
-    return PLETHRON_OK;
+    if (shape->sparse && shape->sparse->n_known) {
+        shape->first_index = shape->sparse->first_known;
+        shape->end_index = shape->first_index + shape->sparse->n_known;
+    }
+out:
+    return status;
 }
 
 /* Sets the number of features that the caller knows. */
 static plethron_status widen(svm_shape *shape, size_t n_features, const plethron_table *table, plethron_error *err) {
     if (n_features == 0) return PLETHRON_OK;
     const size_t n_found = shape->end_index - shape->first_index;
-    if (n_found > n_features || n_features >= TABLE_MAX_COLUMNS)
-        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: %zu features found, %zu expected: at most %d are allowed",
-                         table->path, n_found, n_features, TABLE_MAX_COLUMNS - 1);
+    const size_t most = (shape->sparse ? SPARSE_MAX_COUNT : TABLE_MAX_COLUMNS) - 1;
+    if (n_found > n_features || n_features > most)
+        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: %zu features found, %zu expected: at most %zu are allowed",
+                         table->path, n_found, n_features, most);
     shape->end_index = shape->first_index + n_features;
     return PLETHRON_OK;
 }
@@ -238,6 +266,11 @@ static size_t count_features(const svm_shape *shape) {
     return shape->end_index > shape->first_index ? shape->end_index - shape->first_index : 0;
 }
 
+/* Columns of the table that are features. */
+static size_t count_dense(const svm_shape *shape) {
+    return shape->sparse ? 0 : count_features(shape);
+}
+
 /* Within number_locale_enter and _leave. */
 static plethron_status add_label_columns(const svm_shape *shape, plethron_table *table, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
@@ -264,12 +297,19 @@ static plethron_status put_value(const svm_parser *parser, size_t row, size_t co
 
 static plethron_status put_label(const svm_parser *parser, const svm_shape *shape, size_t row, plethron_table *table,
                                  plethron_error *err) {
-    const size_t first = count_features(shape);
+    const size_t first = count_dense(shape);
     if (!shape->is_multilabel) return put_value(parser, row, first, table, err);
     const float *found =
         bsearch(&parser->value.value, shape->labels, shape->n_labels, sizeof *shape->labels, compare_floats);
     table->values[row * table->n_columns + first + (size_t)(found - shape->labels)] = 1.0f;
     return PLETHRON_OK;
+}
+
+static void put_entry(const svm_parser *parser, const svm_shape *shape, size_t row) {
+    plethron_sparse_table *sparse = shape->sparse;
+    const int64_t at = sparse->offsets[row + 1]++;
+    sparse->columns[at] = (int32_t)(parser->index - shape->first_index);
+    sparse->values[at] = parser->value.value;
 }
 
 static plethron_status put_rows(const char *bytes, const svm_shape *shape, plethron_table *table, plethron_error *err) {
@@ -279,8 +319,12 @@ static plethron_status put_rows(const char *bytes, const svm_shape *shape, pleth
     memset(table->values, 0, table->n_rows * table->n_columns * sizeof *table->values);
     for (svm_event event; status == PLETHRON_OK && (event = next_event(&parser)) != SVM_END;) {
         if (event == SVM_LABEL) status = put_label(&parser, shape, row, table, err);
-        if (event == SVM_FEATURE) status = put_value(&parser, row, parser.index - shape->first_index, table, err);
-        row += event == SVM_ROW_END;
+        if (event == SVM_FEATURE && shape->sparse) put_entry(&parser, shape, row);
+        if (event == SVM_FEATURE && !shape->sparse)
+            status = put_value(&parser, row, parser.index - shape->first_index, table, err);
+        if (event != SVM_ROW_END) continue;
+        row++;
+        if (shape->sparse && row < shape->n_rows) shape->sparse->offsets[row + 1] = shape->sparse->offsets[row];
     }
     return status;
 }
@@ -293,8 +337,10 @@ static plethron_status read_rows(const char *bytes, size_t n_features, svm_shape
     TRY(widen(shape, n_features, table, err));
     if (shape->is_multilabel) TRY(collect_labels(bytes, table, shape, err));
     const size_t n_label_columns = shape->is_multilabel ? shape->n_labels : 1;
-    TRY(table_check_size(table, shape->n_rows, count_features(shape) + n_label_columns, err));
-    TRY(table_add_numbered(table, shape->first_index, count_features(shape), err));
+    TRY(table_check_size(table, shape->n_rows, count_dense(shape) + n_label_columns, err));
+    if (shape->sparse)
+        TRY(sparse_table_reserve(shape->sparse, shape->n_rows, count_features(shape), shape->n_values, err));
+    TRY(table_add_numbered(table, shape->first_index, count_dense(shape), err));
     TRY(add_label_columns(shape, table, err));
     TRY(table_make_values(table, shape->n_rows, err));
     TRY(put_rows(bytes, shape, table, err));
@@ -302,17 +348,34 @@ out:
     return status;
 }
 
-plethron_status svmlight_read(const char *bytes, size_t n_bytes, size_t n_features, plethron_table *table,
-                              plethron_error *err) {
+static plethron_status read_text(const char *bytes, size_t n_bytes, size_t n_features, svm_shape *shape,
+                                 plethron_table *table, plethron_error *err) {
     number_locale locale;
-    svm_shape shape = {0};
     if (memchr(bytes, '\0', n_bytes))
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: a NUL byte: the text of an svmlight file was expected",
                          table->path);
     plethron_status status = number_locale_enter(&locale, err);
     if (status != PLETHRON_OK) return status;
-    status = read_rows(bytes, n_features, &shape, table, err);
+    status = read_rows(bytes, n_features, shape, table, err);
     number_locale_leave(locale);
-    free(shape.labels);
+    free(shape->labels);
+    return status;
+}
+
+plethron_status svmlight_read(const char *bytes, size_t n_bytes, size_t n_features, plethron_table *table,
+                              plethron_error *err) {
+    svm_shape shape = {0};
+    return read_text(bytes, n_bytes, n_features, &shape, table, err);
+}
+
+plethron_status svmlight_read_sparse(const char *bytes, size_t n_bytes, size_t n_features, plethron_sparse_table *table,
+                                     plethron_error *err) {
+    plethron_status status;
+    svm_shape shape = {.sparse = table};
+    TRY(table_make(table->path, table->limit_bytes, &table->labels, err));
+    TRY(read_text(bytes, n_bytes, n_features, &shape, table->labels, err));
+    TRY(table_sort_names(table->labels, err));
+    table->first_index = shape.first_index;
+out:
     return status;
 }

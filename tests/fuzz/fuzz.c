@@ -2,6 +2,8 @@
 
 #include "fuzz.h"
 
+#include "dataset_sparse.h"
+
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,6 +46,25 @@ void fuzz_ask(plethron_table *table, plethron_status status, const plethron_erro
         free(X);
     }
     plethron_table_close(table);
+}
+
+plethron_sparse_table *fuzz_sparse_table(void) {
+    plethron_sparse_table *table = calloc(1, sizeof *table);
+    fuzz_expect(table);
+    fuzz_expect(memory_copy_text("input", &table->path, NULL) == PLETHRON_OK);
+    table->limit_bytes = FUZZ_LIMIT_BYTES;
+    return table;
+}
+
+void fuzz_ask_sparse(plethron_sparse_table *table, plethron_status status, const plethron_error *err) {
+    fuzz_expect(status == PLETHRON_OK || (err->status == status && strlen(err->text) > 0 && !strchr(err->text, '\n')));
+    if (status == PLETHRON_OK) {
+        const plethron_sparse *X = plethron_sparse_table_features(table);
+        fuzz_expect(X->n_rows > 0 && X->n_columns > 0 && sparse_check(X, true, NULL) == PLETHRON_OK);
+        const plethron_table *labels = plethron_sparse_table_labels(table);
+        fuzz_expect(!labels || plethron_table_n_rows(labels) == X->n_rows);
+    }
+    plethron_sparse_table_close(table);
 }
 
 int fuzz_file(const uint8_t *data, size_t size, char path[FUZZ_PATH_BYTES]) {

@@ -3,7 +3,7 @@
 #ifndef PLETHRON_FUZZ_H
 #define PLETHRON_FUZZ_H
 
-#include "io/table.h"
+#include "io/sparse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,10 @@ char *fuzz_copy(const uint8_t *data, size_t size);
 /* An empty table, and everything that can be asked of one that was read; closes it. A refusal is one line. */
 plethron_table *fuzz_table(void);
 void fuzz_ask(plethron_table *table, plethron_status status, const plethron_error *err);
+
+/* The same of sparse tables, whose rows must be such as the library takes. */
+plethron_sparse_table *fuzz_sparse_table(void);
+void fuzz_ask_sparse(plethron_sparse_table *table, plethron_status status, const plethron_error *err);
 
 /* A file in memory that holds the input, for readers that want a path. Gives its descriptor, for close. */
 int fuzz_file(const uint8_t *data, size_t size, char path[FUZZ_PATH_BYTES]);

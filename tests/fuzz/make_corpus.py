@@ -1,4 +1,4 @@
-"""Writes the seed corpus into the folder `corpus` beside this file. Needs numpy, h5py, safetensors, and the program:
+"""Writes the seed corpus into the folder `corpus` beside this file. Needs numpy, scipy, h5py, safetensors, and the program:
 
     build/test-env/bin/python tests/fuzz/make_corpus.py build/plethron
 """
@@ -11,6 +11,7 @@ import tempfile
 
 import h5py
 import numpy as np
+import scipy.sparse
 from safetensors.numpy import save
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -78,6 +79,27 @@ def arrays():
     write("safetensors", "types", save({"W": array.astype(np.float16), "b": array[0] > 1, "i": array.astype(np.int64)}))
 
 
+def matrices():
+    array = np.array([[0, 1.5, 0], [0, 0, 0], [-2, 0, 3]])
+    for name in ["csr", "csc", "coo", "bsr"]:
+        buffer = io.BytesIO()
+        scipy.sparse.save_npz(buffer, scipy.sparse.csr_matrix(array).asformat(name), compressed=name == "csc")
+        write("npz_sparse", name, buffer.getvalue())
+    buffer = io.BytesIO()
+    scipy.sparse.save_npz(buffer, scipy.sparse.coo_array(([1, 2, 3], ([0, 0, 1], [2, 2, 0])), shape=(2, 3)), compressed=False)
+    write("npz_sparse", "doubled", buffer.getvalue())
+    parts = {"format": b"csr", "shape": [2, 2], "data": [1.0, 2.0], "indices": [1, 0], "indptr": [0, 1, 2]}
+    for name, changes in {
+        "falling": {"indptr": [0, 2, 1]},
+        "outside": {"indices": [1, 2]},
+        "huge": {"shape": [2, 1 << 40]},
+        "empty-rows": {"format": b"coo", "shape": [1 << 30, 2], "row": [0, 1], "col": [0, 1]},
+        "no-values": {"data": [], "indices": np.zeros(0, int), "indptr": [0, 0, 0]},
+        "text": {"data": ["a", "b"]},
+    }.items():
+        write("npz_sparse", name, npz(np.savez, **{key: np.array(part) for key, part in {**parts, **changes}.items()}))
+
+
 def datasets():
     array = np.arange(12.0).reshape(4, 3)
     write("hdf5", "contiguous", hdf5(lambda file: file.create_dataset("x", data=array)))
@@ -107,5 +129,6 @@ def models(program):
 csv()
 svmlight()
 arrays()
+matrices()
 datasets()
 models(sys.argv[1])

@@ -1,0 +1,102 @@
+/* Prediction of sparse rows, block by block. */
+#include "predict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Values of a block, but for a row that has more alone. */
+enum { BLOCK_VALUES = 1 << 21 };
+
+/* Rows from `first` on that make a block. */
+static size_t count_rows(const plethron_predictor *self, const plethron_sparse *X, size_t first) {
+    const size_t left = X->n_rows - first, most = left < self->max_rows ? left : self->max_rows;
+    size_t n = 1;
+    while (n < most && X->offsets[first + n + 1] - X->offsets[first] <= BLOCK_VALUES) n++;
+    return n;
+}
+
+/* Room for a block of the rows: as many values as there are, up to what a block may have or its one row has. */
+static plethron_status reserve(plethron_predictor *self, size_t n_values, plethron_error *err) {
+    plethron_status status;
+    const size_t bytes = (n_values ? n_values : 1) * sizeof(float);
+    if (self->lines.offsets && n_values <= self->max_values) return PLETHRON_OK;
+    sparse_lines_close(&self->lines);
+    TRY(device_buffer_create(self->device, (self->max_rows + 1) * sizeof(int32_t), "the offsets of the rows to predict",
+                             &self->lines.offsets, err));
+    TRY(device_buffer_create(self->device, bytes, "the rows to predict", &self->lines.indices, err));
+    TRY(device_buffer_create(self->device, bytes, "the rows to predict", &self->lines.values, err));
+    self->max_values = n_values;
+out:
+    if (status != PLETHRON_OK) sparse_lines_close(&self->lines);
+    return status;
+}
+
+static plethron_status upload_rows(plethron_predictor *self, const plethron_sparse *X, size_t n_values,
+                                   plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    TRY(reserve(self, n_values, err));
+    TRY(memory_allocate_unset(X->n_rows + 1, sizeof(int32_t), "the offsets of the rows to predict", &memory, err));
+    int32_t *offsets = memory;
+    for (size_t i = 0; i <= X->n_rows; i++) offsets[i] = (int32_t)(X->offsets[i] - X->offsets[0]);
+    TRY(device_buffer_upload(self->lines.offsets, 0, (X->n_rows + 1) * sizeof *offsets, offsets, err));
+    if (n_values == 0) goto out;
+    TRY(device_buffer_upload(self->lines.indices, 0, n_values * sizeof(int32_t), X->columns + X->offsets[0], err));
+    TRY(device_buffer_upload(self->lines.values, 0, n_values * sizeof(float), X->values + X->offsets[0], err));
+out:
+    free(memory);
+    return status;
+}
+
+static plethron_status predict_block(plethron_predictor *self, const plethron_sparse *X, float *P,
+                                     plethron_error *err) {
+    plethron_status status;
+    TRY(upload_rows(self, X, sparse_n_values(X), err));
+    const forward_task task = {
+        .rows = &self->lines,
+        .weights = self->weights,
+        .out = self->results,
+        .n_features = self->n_features,
+        .weights_stride = self->unit_stride,
+        .n_rows = X->n_rows,
+        .n_units = self->n_units,
+        .out_stride = self->result_stride,
+        .activate = true,
+    };
+    TRY(forward_run(self->forward, &task, err));
+    TRY(device_buffer_download_rows(self->results, X->n_rows, self->n_units * sizeof *P,
+                                    self->result_stride * sizeof *P, P, err));
+out:
+    return status;
+}
+
+plethron_status plethron_predictor_run_sparse(plethron_predictor *self, const plethron_sparse *X, float *P,
+                                              plethron_error *err) {
+    plethron_status status;
+    TRY(device_check_process(self->device, err));
+    if (!self->is_sparse)
+        TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the predictor was opened for dense features, these are sparse"));
+    if (X->n_columns != self->n_features)
+        TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the rows have %zu columns: the bank's %zu features were expected",
+                      X->n_columns, self->n_features));
+    TRY(sparse_check(X, false, err));
+    for (size_t first = 0, n; first < X->n_rows; first += n) {
+        n = count_rows(self, X, first);
+        const plethron_sparse rows = {n, X->n_columns, X->offsets + first, X->columns, X->values};
+        TRY(predict_block(self, &rows, P + first * self->n_units, err));
+    }
+out:
+    return status;
+}
+
+plethron_status plethron_predict_sparse(plethron_device *device, const plethron_bank *bank, const plethron_sparse *X,
+                                        float *P, plethron_error *err) {
+    plethron_status status;
+    plethron_predictor *predictor = NULL;
+    if (X->n_rows == 0) return PLETHRON_OK;
+    TRY(predictor_open(device, bank, true, X->n_rows, 0, &predictor, err));
+    TRY(plethron_predictor_run_sparse(predictor, X, P, err));
+out:
+    plethron_predictor_close(predictor);
+    return status;
+}
