@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW_REPEATS = 3 };
-static const double long_run_s = 8.0; /* a run that takes longer is repeated a few times only */
-
 /* What one run took. */
 typedef struct run_seconds {
     double upload, device, end_to_end;
@@ -116,8 +113,26 @@ static plethron_status check_result(const bench_row *row, plethron_error *err) {
                 row->shape->name, row->device, row->error, tolerance);
 }
 
+/* Runs a share of the epochs to see how long all of them would take. */
+static plethron_status check_length(const bench_problem *p, plethron_device *device, double most_s, bench_row *row,
+                                    plethron_error *err) {
+    enum { SHARE = 100 };
+    plethron_status status = PLETHRON_OK;
+    const bench_case *shape = p->shape;
+    run_seconds took = {0};
+    if (!isfinite(most_s) || shape->kind != BENCH_TRAIN || shape->epochs < SHARE) return PLETHRON_OK;
+    TRY(run_training(p, device, shape->epochs / SHARE, &took, row, err));
+    if (SHARE * took.device > most_s)
+        status =
+            fail(err, PLETHRON_ERROR_UNSUPPORTED,
+                 "%s on %s: left out, since a run would take about %.0f s, of at most %.0f; '--case %s' measures it",
+                 shape->name, row->device, SHARE * took.device, most_s, shape->name);
+out:
+    return status;
+}
+
 plethron_status bench_device_measure(const bench_problem *p, plethron_device *device, const char *selector,
-                                     bench_row *row, plethron_error *err) {
+                                     double most_s, bench_row *row, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     run_seconds took = {0};
     double upload_s[BENCH_REPEATS], device_s[BENCH_REPEATS], end_to_end_s[BENCH_REPEATS];
@@ -125,9 +140,10 @@ plethron_status bench_device_measure(const bench_problem *p, plethron_device *de
         .shape = p->shape, .n_units = p->shape->n_units, .epochs = p->shape->epochs, .cold_s = NAN, .warm_s = NAN};
     snprintf(row->device, sizeof row->device, "%s", selector);
     bench_step("%s on %s: verifying", p->shape->name, selector);
+    TRY(check_length(p, device, most_s, row, err));
     TRY(run(p, device, &took, row, err));
     TRY(check_result(row, err));
-    row->n_repeats = took.end_to_end > long_run_s ? FEW_REPEATS : BENCH_REPEATS;
+    row->n_repeats = bench_repeats(took.end_to_end);
     for (int i = 0; i < row->n_repeats; i++) {
         bench_step("%s on %s: run %d of %d", p->shape->name, selector, i + 1, row->n_repeats);
         TRY(run(p, device, &took, row, err));

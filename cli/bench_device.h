@@ -5,9 +5,10 @@
 #include "bench_row.h"
 
 /* Runs the case once, checks the result, and runs it several times more. Fails where the result is wrong: a wrong
- * result is not timed. `selector` names the device in the row. */
+ * result is not timed. `selector` names the device in the row. A training that would take longer than most_s is refused
+ * as unsupported, after a few of its epochs. */
 plethron_status bench_device_measure(const bench_problem *problem, plethron_device *device, const char *selector,
-                                     bench_row *row, plethron_error *err);
+                                     double most_s, bench_row *row, plethron_error *err);
 
 /* Seconds from opening the device to the end of the first epoch, in a process of its own: cold with empty kernel
  * caches, warm with full ones. NAN where such a process fails. The case is named by --case or --shape (`option`) and

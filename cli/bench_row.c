@@ -17,6 +17,10 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+int bench_repeats(double took_s) {
+    return took_s < 1.0 ? BENCH_REPEATS : took_s < 4.0 ? 3 : 1;
+}
+
 bench_seconds bench_summary(double *values, size_t count) {
     qsort(values, count, sizeof *values, compare);
     const double median = count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);

@@ -13,6 +13,10 @@ typedef struct bench_seconds {
 
 extern const bench_seconds bench_unmeasured;
 
+/* How often a run of so many seconds is repeated, so that all cases together take minutes: BENCH_REPEATS times at most.
+ */
+int bench_repeats(double took_s);
+
 /* Sorts the values. */
 bench_seconds bench_summary(double *values, size_t count);
 
