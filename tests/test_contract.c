@@ -35,12 +35,16 @@ static void test_run_twice(void **state) {
     }
 }
 
+/* Every unit in the planner's tile sizes; in each of the others one, every time another: a unit alone has kernels of
+ * its own, which must be compiled. */
 static void test_trained_alone(void **state) {
     (void)state;
     for (size_t w = 0; w < ways.n_ways; w++) {
+        const bool is_planned = !ways.ways[w].tiling;
         plethron_bank *all = case_bank(mixed, NULL, N_UNITS);
         case_train_on(&ways.ways[w], mixed, all);
-        for (size_t j = 0; j < N_UNITS; j++) check_units_alike(&ways.ways[w], mixed, all, &j, 1);
+        for (size_t j = is_planned ? 0 : w % N_UNITS; j < N_UNITS; j += is_planned ? 1 : N_UNITS)
+            check_units_alike(&ways.ways[w], mixed, all, &j, 1);
         plethron_bank_close(all);
     }
 }
