@@ -87,8 +87,8 @@ static bool line_is_due(const training_watch *watch, const plethron_progress *pr
 bool watch_progress(void *context, const plethron_progress *progress) {
     training_watch *watch = context;
     if (progress->plan) snprintf(watch->plan, sizeof watch->plan, "%s", progress->plan);
-    if (!watch->has_begun) {
-        watch->has_begun = true;
+    if (watch->n_calls < 2) {
+        watch->n_calls++;
         watch->first_epoch = progress->epoch;
         watch->first_s = progress->elapsed_s;
     }

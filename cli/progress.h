@@ -14,8 +14,8 @@ typedef struct training_watch {
     bool is_terminal; /* as one line that changes; else plain lines now and then */
     bool line_stands; /* one is on the screen */
     double shown_s;   /* when the last one was shown, in the training's time */
-    bool has_begun;
-    int64_t first_epoch; /* where this training, which may go on from another one, began */
+    int n_calls;         /* up to 2 */
+    int64_t first_epoch; /* where the rate is counted from: the second call, since kernels are built before it */
     double first_s;
     const char *checkpoint; /* takes checkpoints; NULL: none */
     bool checkpoint_failed; /* the last one could not be written */
