@@ -56,49 +56,44 @@ size_t forward_out_rows(size_t n_rows) {
     return (n_rows + DATASET_ROW_PADDING - 1) / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
 }
 
-/* Tile by tile of rows, HOST_LANES units at a time. */
-static void run_units_on_host(const forward_task *task) {
+/* Of `count` rows of a tile, HOST_LANES units at a time; out [count, out_stride]. */
+static void predict_tile(const forward_task *task, const float *tile, const float *weights, size_t count, float *out) {
     const host_loops *loops = host_loops_best();
-    const float *tiles = device_buffer_on_host(task->X), *weights = device_buffer_on_host(task->weights);
-    float *out = device_buffer_on_host(task->out);
-    const size_t n_tiles = (task->n_rows + DATASET_TILE - 1) / DATASET_TILE;
-#pragma omp parallel for schedule(dynamic, 4)
-    for (size_t tile = 0; tile < n_tiles; tile++) {
-        const size_t row = tile * DATASET_TILE, left = task->n_rows - row;
-        const size_t count = left < DATASET_TILE ? left : DATASET_TILE;
-        for (size_t unit = 0; unit < task->n_units; unit += HOST_LANES) {
-            float results[DATASET_TILE * HOST_LANES] __attribute__((aligned(64)));
-            const host_block block = {
-                .tiles = tiles + (task->first_row + row) * task->n_features,
-                .n_rows = (int)count,
-                .n_features = (int)task->n_features,
-                .n_vectors = 1,
-                .weights = weights + task->first_unit + unit,
-                .weights_stride = task->weights_stride,
-            };
-            loops->forward(&block, task->activate, results);
-            for (size_t i = 0; i < count; i++)
-                memcpy(out + (row + i) * task->out_stride + unit, results + i * HOST_LANES, HOST_LANES * sizeof *out);
-        }
+    for (size_t unit = 0; unit < task->n_units; unit += HOST_LANES) {
+        float results[DATASET_TILE * HOST_LANES] __attribute__((aligned(64)));
+        const host_block block = {
+            .tiles = tile,
+            .n_rows = (int)count,
+            .n_features = (int)task->n_features,
+            .n_vectors = 1,
+            .weights = weights + unit,
+            .weights_stride = task->weights_stride,
+        };
+        loops->forward(&block, task->activate, results);
+        for (size_t i = 0; i < count; i++)
+            memcpy(out + i * task->out_stride + unit, results + i * HOST_LANES, HOST_LANES * sizeof *out);
     }
 }
 
+/* The same for one unit. */
+static void predict_tile_of_one(const forward_task *task, const float *tile, const float *weights, size_t count,
+                                float *out) {
+    float results[DATASET_TILE];
+    host_loops_best()->forward_one(tile, weights, task->n_features, task->weights_stride, task->activate, results);
+    for (size_t i = 0; i < count; i++) out[i * task->out_stride] = results[i];
+}
+
 static void run_on_host(const forward_task *task) {
-    if (task->n_units > 1) {
-        run_units_on_host(task);
-        return;
-    }
-    const host_loops *loops = host_loops_best();
-    const float *tiles = device_buffer_on_host(task->X), *weights = device_buffer_on_host(task->weights);
+    const float *tiles = (const float *)device_buffer_on_host(task->X) + task->first_row * task->n_features;
+    const float *weights = (const float *)device_buffer_on_host(task->weights) + task->first_unit;
     float *out = device_buffer_on_host(task->out);
     const size_t n_tiles = (task->n_rows + DATASET_TILE - 1) / DATASET_TILE;
-#pragma omp parallel for
-    for (size_t tile = 0; tile < n_tiles; tile++) {
-        const size_t row = tile * DATASET_TILE, left = task->n_rows - row;
-        float p[DATASET_TILE];
-        loops->forward_one(tiles + (task->first_row + row) * task->n_features, weights + task->first_unit,
-                           task->n_features, task->weights_stride, task->activate, p);
-        for (size_t i = 0; i < DATASET_TILE && i < left; i++) out[(row + i) * task->out_stride] = p[i];
+#pragma omp parallel for schedule(dynamic, 4)
+    for (size_t t = 0; t < n_tiles; t++) {
+        const size_t row = t * DATASET_TILE, left = task->n_rows - row;
+        const size_t count = left < DATASET_TILE ? left : DATASET_TILE;
+        (task->n_units > 1 ? predict_tile : predict_tile_of_one)(task, tiles + row * task->n_features, weights, count,
+                                                                 out + row * task->out_stride);
     }
 }
 

@@ -32,6 +32,19 @@ size_t problem_unit_stride(size_t n_units, bool is_sparse) {
     return (n_units + padding - 1) / padding * padding;
 }
 
+size_t problem_blocks(size_t n_rows) {
+    return (n_rows + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+}
+
+size_t problem_batch_rows(const train_problem *problem) {
+    const size_t n_samples = problem->dataset->n_samples;
+    return problem->batch_rows && problem->batch_rows < n_samples ? problem->batch_rows : n_samples;
+}
+
+size_t problem_batch_blocks(const train_problem *problem) {
+    return problem_blocks(problem_batch_rows(problem));
+}
+
 plethron_status problem_open(const train_problem *like, size_t n_units, train_problem *out, plethron_error *err) {
     plethron_status status;
     train_problem problem = *like;

@@ -42,6 +42,11 @@ void problem_close(train_problem *problem);
 /* What a number of units is padded to. */
 size_t problem_unit_stride(size_t n_units, bool is_sparse);
 
+/* Blocks of summation that rows make; and of the largest batch, the rows and the blocks. */
+size_t problem_blocks(size_t n_rows);
+size_t problem_batch_rows(const train_problem *problem);
+size_t problem_batch_blocks(const train_problem *problem);
+
 /* A row of `units`: a value for each unit. */
 float *problem_floats(const train_problem *problem, int field);
 int32_t *problem_integers(const train_problem *problem, int field);

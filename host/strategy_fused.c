@@ -19,12 +19,6 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Blocks of the largest batch. */
-static size_t most_blocks(const train_problem *problem) {
-    const size_t n_samples = problem->dataset->n_samples, batch_rows = problem->batch_rows;
-    return divide_up(batch_rows && batch_rows < n_samples ? batch_rows : n_samples, DATASET_BLOCK_ROWS);
-}
-
 /* ---- Tile sizes and memory --------------------------------------------------------------------------------------- */
 
 /* Local memory of a work-group: weights (WEIGHT_FLOATS of fused.cl), or with groups deltas (DELTA_FLOATS) and slices of
@@ -64,7 +58,8 @@ static double busy_share(const plethron_device_info *info, size_t n_groups) {
 static size_t wanted_parts(const train_problem *problem, const tile_sizes *tiling, size_t shard_units) {
     static const double price = 1.0 / 7;
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
-    const size_t groups = unit_groups(tiling, smaller(shard_units, problem->n_units)), blocks = most_blocks(problem);
+    const size_t groups = unit_groups(tiling, smaller(shard_units, problem->n_units)),
+                 blocks = problem_batch_blocks(problem);
     if (tiling->local_memory) return blocks;
     return busy_share(info, groups) >= (1.0 - price) * busy_share(info, groups * blocks) ? 1 : blocks;
 }
@@ -96,7 +91,8 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
         snprintf(why, why_bytes, "it needs %zu bytes of local memory, %s has %llu", local_bytes(&tiling), info->name,
                  (unsigned long long)info->local_bytes);
     else if (!size_shard(problem, &tiling, &plan))
-        snprintf(why, why_bytes, "the sums of %zu blocks of rows do not fit %s", most_blocks(problem), info->name);
+        snprintf(why, why_bytes, "the sums of %zu blocks of rows do not fit %s", problem_batch_blocks(problem),
+                 info->name);
     else
         return true;
     return false;
@@ -128,7 +124,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
         return error_set(err, PLETHRON_ERROR_MEMORY,
                          "training on %zu samples: the sums of %zu blocks of rows do not fit %s, even for %d units at "
                          "a time",
-                         problem->dataset->n_samples, most_blocks(problem), name, UNIT_PADDING);
+                         problem->dataset->n_samples, problem_batch_blocks(problem), name, UNIT_PADDING);
     const size_t n_units = smaller(plan->shard_units, problem->n_units);
     snprintf(plan->text, sizeof plan->text, "fused on %s: tiling %s, %zu unit%s at a time, gradient in %zu part%s",
              name, plan->tiling.name, n_units, n_units == 1 ? "" : "s", plan->n_parts, plan->n_parts == 1 ? "" : "s");
@@ -157,7 +153,7 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     void *memory = NULL;
     fused_run *run = NULL;
     const train_plan *plan = live->plan;
-    const size_t n_parts = parts_of(plan, most_blocks(live->problem));
+    const size_t n_parts = parts_of(plan, problem_batch_blocks(live->problem));
     const size_t part_bytes = n_parts * plan->shard_units * sizeof(float);
     const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "tile.cl", "fused.cl"};
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
@@ -180,7 +176,7 @@ static plethron_status gradient(void *state, unit_shard shard, const row_batch *
                                 plethron_error *err) {
     fused_run *run = state;
     const train_plan *plan = run->live->plan;
-    const size_t n_blocks = divide_up(batch->count, DATASET_BLOCK_ROWS), n_parts = parts_of(plan, n_blocks);
+    const size_t n_blocks = problem_blocks(batch->count), n_parts = parts_of(plan, n_blocks);
     const kernel_range range = tiling_tiles(&plan->tiling, shard.count, 1, n_parts);
     *sums = (gradient_sums){
         .weights = run->weight_sums,

@@ -148,10 +148,6 @@ out:
 
 /* ---- Gradients --------------------------------------------------------------------------------------------------- */
 
-static size_t batch_blocks(const row_batch *batch) {
-    return (batch->count + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
-}
-
 static host_block block_of(const host_run *run, const row_batch *batch, size_t chunk, size_t block) {
     const train_problem *p = run->live->problem;
     const size_t row = block * DATASET_BLOCK_ROWS, left = batch->count - row, first_unit = chunk * run->width;
@@ -188,7 +184,7 @@ static void sum_chunk(const host_run *run, const row_batch *batch, size_t chunk)
     float *total = run->totals + core_number() * sums_size(run);
     float *sums = run->block_sums + core_number() * sums_size(run);
     memset(total, 0, sums_size(run) * sizeof *total);
-    for (size_t b = 0; b < batch_blocks(batch); b++) {
+    for (size_t b = 0; b < problem_blocks(batch->count); b++) {
         const host_block block = block_of(run, batch, chunk, b);
         run->loops->gradient(&block, deltas_of_core(run), sums);
         run->loops->add(total, sums, sums_size(run));
@@ -198,7 +194,7 @@ static void sum_chunk(const host_run *run, const row_batch *batch, size_t chunk)
 
 /* All cores share the blocks of a chunk, n_slots at a time. */
 static void sum_shared_chunk(const host_run *run, const row_batch *batch, size_t chunk) {
-    const size_t n_blocks = batch_blocks(batch);
+    const size_t n_blocks = problem_blocks(batch->count);
     float *total = run->totals;
     memset(total, 0, sums_size(run) * sizeof *total);
     for (size_t first = 0; first < n_blocks; first += run->n_slots) {

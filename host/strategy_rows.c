@@ -30,12 +30,6 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Blocks of the largest batch. */
-static size_t most_blocks(const train_problem *problem) {
-    const size_t n_samples = problem->dataset->n_samples, batch_rows = problem->batch_rows;
-    return divide_up(batch_rows && batch_rows < n_samples ? batch_rows : n_samples, DATASET_BLOCK_ROWS);
-}
-
 static size_t sum_stride(const train_problem *problem) {
     return divide_up(problem->dataset->n_features + 1, DATASET_TILE) * DATASET_TILE;
 }
@@ -84,7 +78,8 @@ static rows_shape choose_shape(const plethron_device *device, const tile_sizes *
 static size_t most_groups(const train_problem *problem, const rows_shape *shape) {
     enum { GROUPS_A_CORE = 8 };
     const size_t n_cores = plethron_device_describe(problem->dataset->device)->compute_units;
-    return shape->group_items > 1 ? most_blocks(problem) : smaller(most_blocks(problem), GROUPS_A_CORE * n_cores);
+    return shape->group_items > 1 ? problem_batch_blocks(problem)
+                                  : smaller(problem_batch_blocks(problem), GROUPS_A_CORE * n_cores);
 }
 
 /* Floats of the buffers that depend on the shard; false when they are too many to count. */
@@ -98,7 +93,7 @@ static bool count_floats(const train_problem *problem, const rows_shape *shape, 
     const size_t chain_floats = shape->pass_units * n_features * DATASET_TILE;
     out->chains = 1;
     return size_multiply(n_units, n_features + 1, &out->packed) &&
-           size_multiply(n_units * sum_stride(problem), most_blocks(problem), &out->block_sums) &&
+           size_multiply(n_units * sum_stride(problem), problem_batch_blocks(problem), &out->block_sums) &&
            (!shape->chains_in_memory || size_multiply(most_groups(problem, shape), chain_floats, &out->chains));
 }
 
@@ -127,7 +122,7 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
     if (problem->has_ranges)
         snprintf(why, why_bytes, "its units all learn from the same rows, these have an entity each");
     else if (!fits(problem, &shape, &bytes))
-        snprintf(why, why_bytes, "the sums of %zu blocks of rows do not fit %s", most_blocks(problem),
+        snprintf(why, why_bytes, "the sums of %zu blocks of rows do not fit %s", problem_batch_blocks(problem),
                  plethron_device_describe(device)->name);
     else
         return true;
@@ -156,7 +151,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     if (!fits(problem, &shape, &plan->bytes))
         return error_set(err, PLETHRON_ERROR_MEMORY,
                          "training on %zu samples: the sums of %zu blocks of rows do not fit %s",
-                         problem->dataset->n_samples, most_blocks(problem), name);
+                         problem->dataset->n_samples, problem_batch_blocks(problem), name);
     if (shape.group_items > 1)
         snprintf(plan->text, sizeof plan->text, "rows on %s: groups of %u items, %zu unit%s a pass", name,
                  shape.group_items, shape.pass_units, shape.pass_units == 1 ? "" : "s");
@@ -263,7 +258,7 @@ static plethron_status pack(const rows_run *run, unit_shard shard, size_t n_pass
 static plethron_status sum(const rows_run *run, unit_shard shard, const row_batch *batch, size_t n_passes,
                            plethron_error *err) {
     const train_problem *p = run->live->problem;
-    const size_t n_blocks = divide_up(batch->count, DATASET_BLOCK_ROWS), local = run->shape.group_items;
+    const size_t n_blocks = problem_blocks(batch->count), local = run->shape.group_items;
     const kernel_range range = {.global = {smaller(run->n_groups, n_blocks) * local, 1, 1}, .local = {local, 1, 1}};
     return kernel_launch(run->sum, &range, err, "bbbb" ROW_TYPES "iiiiiii", run->live->X, run->packed, run->block_sums,
                          run->chains, ROW_ARGUMENTS(run->live), (int)batch->first, (int)batch->count,
@@ -279,7 +274,7 @@ static plethron_status add(const rows_run *run, unit_shard shard, const row_batc
     const size_t n_units = divide_up(shard.count, unit_vector) * unit_vector;
     const kernel_range range = items(run, n_units * sum_stride(p) / vector);
     return kernel_launch(run->add, &range, err, "bbbiiiiii", run->block_sums, run->weight_sums, run->bias_sums,
-                         (int)divide_up(batch->count, DATASET_BLOCK_ROWS), (int)p->dataset->n_features,
+                         (int)problem_blocks(batch->count), (int)p->dataset->n_features,
                          (int)(n_passes * run->shape.pass_units), (int)n_units, (int)sum_stride(p),
                          (int)run->live->plan->shard_units);
 }

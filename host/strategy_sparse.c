@@ -30,16 +30,6 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Rows of the largest batch. */
-static size_t batch_rows(const train_problem *problem) {
-    const size_t n_samples = problem->dataset->n_samples;
-    return problem->batch_rows ? smaller(problem->batch_rows, n_samples) : n_samples;
-}
-
-static size_t batch_blocks(size_t n_rows) {
-    return (n_rows + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
-}
-
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
 /* Pieces are whole blocks of rows in their own order. */
@@ -49,8 +39,8 @@ static size_t n_pieces(const train_problem *problem) {
 
 /* Bytes of the largest buffer and of all besides the data set, for a shard of units. */
 static bool shard_bytes(const train_problem *problem, size_t shard_units, size_t *largest, size_t *all) {
-    const size_t rows = forward_out_rows(batch_rows(problem)), features = problem->dataset->n_features;
-    const size_t counts[] = {rows, features, n_pieces(problem), batch_blocks(rows)};
+    const size_t rows = forward_out_rows(problem_batch_rows(problem)), features = problem->dataset->n_features;
+    const size_t counts[] = {rows, features, n_pieces(problem), problem_blocks(rows)};
     *largest = *all = 0;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         size_t bytes;
@@ -64,7 +54,7 @@ static bool shard_bytes(const train_problem *problem, size_t shard_units, size_t
 /* On a CPU what a shard reads at random, its weights and deltas, should stay in the last cache. */
 static size_t first_shard(const train_problem *problem) {
     const plethron_device *device = problem->dataset->device;
-    const size_t features = problem->dataset->n_features, rows = batch_rows(problem);
+    const size_t features = problem->dataset->n_features, rows = problem_batch_rows(problem);
     if (plethron_device_describe(device)->local_is_dedicated) return problem->unit_stride;
     const size_t units = device_cache_bytes(device) / 2 / ((rows > features ? rows : features) * sizeof(float));
     const size_t shard = units / UNIT_PADDING * UNIT_PADDING;
@@ -87,8 +77,9 @@ static plethron_status size_shard(const train_problem *problem, train_plan *plan
     return error_set(err, PLETHRON_ERROR_MEMORY,
                      "training on %zu samples of %zu sparse features needs %zu bytes on the device, %zu in one buffer, "
                      "even for %d units at a time; %s has %llu, of which half may be used, %llu in one buffer",
-                     batch_rows(problem), problem->dataset->n_features, plan->bytes, largest, SPARSE_UNIT_PADDING,
-                     info->name, (unsigned long long)info->memory_bytes, (unsigned long long)max_bytes);
+                     problem_batch_rows(problem), problem->dataset->n_features, plan->bytes, largest,
+                     SPARSE_UNIT_PADDING, info->name, (unsigned long long)info->memory_bytes,
+                     (unsigned long long)max_bytes);
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
@@ -126,13 +117,13 @@ static plethron_status open_buffers(sparse_run *run, plethron_error *err) {
     plethron_status status;
     const train_problem *p = run->live->problem;
     plethron_device *device = run->live->device;
-    const size_t row_bytes = run->live->plan->shard_units * sizeof(float), n_rows = batch_rows(p);
+    const size_t row_bytes = run->live->plan->shard_units * sizeof(float), n_rows = problem_batch_rows(p);
     const size_t pieces = n_pieces(p);
     TRY(device_buffer_create(device, forward_out_rows(n_rows) * row_bytes, "the predictions", &run->predictions, err));
     TRY(device_buffer_create(device, (pieces ? pieces : 1) * row_bytes, "the gradient's pieces", &run->piece_sums,
                              err));
     TRY(device_buffer_create(device, p->dataset->n_features * row_bytes, "the gradient", &run->weight_sums, err));
-    TRY(device_buffer_create(device, batch_blocks(n_rows) * row_bytes, "the bias gradient's parts", &run->bias_sums,
+    TRY(device_buffer_create(device, problem_blocks(n_rows) * row_bytes, "the bias gradient's parts", &run->bias_sums,
                              err));
 out:
     return status;
@@ -163,7 +154,7 @@ out:
 
 static plethron_status delta(const sparse_run *run, unit_shard shard, const row_batch *batch, plethron_error *err) {
     const train_plan *plan = run->live->plan;
-    const kernel_range range = tiling_flat(&plan->tiling, shard.count, batch_blocks(batch->count));
+    const kernel_range range = tiling_flat(&plan->tiling, shard.count, problem_blocks(batch->count));
     return kernel_launch(run->delta, &range, err, "bb" ROW_TYPES "iiiii", run->predictions, run->bias_sums,
                          ROW_ARGUMENTS(run->live), (int)batch->first, (int)batch->count, (int)shard.first,
                          (int)shard.count, (int)plan->shard_units);
@@ -205,7 +196,7 @@ static plethron_status gradient(void *state, unit_shard shard, const row_batch *
         .weights = run->weight_sums,
         .biases = run->bias_sums,
         .n_parts = 1,
-        .n_bias_parts = batch_blocks(batch->count),
+        .n_bias_parts = problem_blocks(batch->count),
         .stride = stride,
     };
     TRY(live_forward(run->live, shard, batch, run->predictions, stride, true, err));

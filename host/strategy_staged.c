@@ -7,7 +7,6 @@
 typedef struct staged_run {
     live_set *live;
     device_program *program;
-    forward_stage *forward;
     device_kernel *delta, *gradient;
     /* of one shard: [rows, shard_units] predictions, then deltas; sums of parts and of blocks */
     device_buffer *predictions, *weight_sums, *bias_sums;
@@ -30,27 +29,17 @@ static double cost(const train_problem *problem) {
     return 4.0 * (double)dataset->n_samples * (double)dataset->n_features * n_units / 1e11 + 4 * STRATEGY_LAUNCH_COST;
 }
 
-/* Rows of the largest batch. */
-static size_t batch_rows(const train_problem *problem) {
-    const size_t n_samples = problem->dataset->n_samples;
-    return problem->batch_rows && problem->batch_rows < n_samples ? problem->batch_rows : n_samples;
-}
-
-static size_t batch_blocks(size_t n_rows) {
-    return (n_rows + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
-}
-
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
 /* Bytes of the largest buffer and of all buffers of `staged` besides the data set, for a shard of units. */
 static bool staged_bytes(const train_problem *problem, size_t shard_units, size_t n_parts, size_t *largest,
                          size_t *all) {
     const plethron_dataset *dataset = problem->dataset;
-    size_t rows = batch_rows(problem) + DATASET_ROW_PADDING, predictions, parts;
+    size_t rows = problem_batch_rows(problem) + DATASET_ROW_PADDING, predictions, parts;
     if (!size_multiply(rows, shard_units * sizeof(float), &predictions) ||
         !size_multiply(n_parts * dataset->n_features, shard_units * sizeof(float), &parts))
         return false;
-    size_t sums = batch_blocks(batch_rows(problem)) * shard_units * sizeof(float);
+    size_t sums = problem_batch_blocks(problem) * shard_units * sizeof(float);
     *largest = predictions > parts ? predictions : parts;
     *all = predictions + parts + sums;
     return true;
@@ -76,14 +65,14 @@ static size_t wanted_parts(const train_problem *problem, const train_plan *plan,
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
     const size_t groups_wanted = 4 * (size_t)info->compute_units;
     const bool few_groups = gradient_groups(plan, problem->dataset->n_features, shard_units) < groups_wanted;
-    return !info->local_is_dedicated || few_groups ? batch_blocks(batch_rows(problem)) : 1;
+    return !info->local_is_dedicated || few_groups ? problem_batch_blocks(problem) : 1;
 }
 
 /* On a CPU the predictions of a shard should stay in its last cache, a quarter of which they may take. */
 static size_t first_shard(const train_problem *problem) {
     const plethron_device *device = problem->dataset->device;
     if (plethron_device_describe(device)->local_is_dedicated) return problem->unit_stride;
-    const size_t units = device_cache_bytes(device) / 4 / (batch_rows(problem) * sizeof(float));
+    const size_t units = device_cache_bytes(device) / 4 / (problem_batch_rows(problem) * sizeof(float));
     const size_t shard = units / UNIT_PADDING * UNIT_PADDING;
     if (shard < UNIT_PADDING) return UNIT_PADDING;
     return shard < problem->unit_stride ? shard : problem->unit_stride;
@@ -105,7 +94,7 @@ static plethron_status size_shard(const train_problem *problem, train_plan *plan
     return error_set(err, PLETHRON_ERROR_MEMORY,
                      "training on %zu samples needs %zu bytes on the device, %zu in one buffer, even for %d units at a "
                      "time; %s has %llu, of which half may be used, %llu in one buffer",
-                     batch_rows(problem), all, largest, UNIT_PADDING, info->name,
+                     problem_batch_rows(problem), all, largest, UNIT_PADDING, info->name,
                      (unsigned long long)info->memory_bytes, (unsigned long long)info->max_alloc_bytes);
 }
 
@@ -135,7 +124,6 @@ static void run_close(void *state) {
     device_buffer_close(run->predictions);
     kernel_close(run->gradient);
     kernel_close(run->delta);
-    forward_close(run->forward);
     program_close(run->program);
     free(run);
 }
@@ -145,11 +133,11 @@ static plethron_status open_buffers(staged_run *run, plethron_error *err) {
     const train_problem *p = run->live->problem;
     const train_plan *plan = run->live->plan;
     plethron_device *device = run->live->device;
-    const size_t row_bytes = plan->shard_units * sizeof(float), n_rows = batch_rows(p);
+    const size_t row_bytes = plan->shard_units * sizeof(float), n_rows = problem_batch_rows(p);
     TRY(device_buffer_create(device, forward_out_rows(n_rows) * row_bytes, "the predictions", &run->predictions, err));
     TRY(device_buffer_create(device, plan->n_parts * p->dataset->n_features * row_bytes, "the gradient's parts",
                              &run->weight_sums, err));
-    TRY(device_buffer_create(device, batch_blocks(n_rows) * row_bytes, "the bias gradient's parts", &run->bias_sums,
+    TRY(device_buffer_create(device, problem_blocks(n_rows) * row_bytes, "the bias gradient's parts", &run->bias_sums,
                              err));
 out:
     return status;
@@ -163,7 +151,6 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
-    TRY(forward_open(live->device, &live->plan->tiling, false, &run->forward, err));
     TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, sources,
                        sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "delta", &run->delta, err));
@@ -178,28 +165,9 @@ out:
 
 /* ---- Stages ------------------------------------------------------------------------------------------------------ */
 
-static plethron_status predict(const staged_run *run, unit_shard shard, const row_batch *batch, plethron_error *err) {
-    const train_problem *p = run->live->problem;
-    const forward_task task = {
-        .X = run->live->X,
-        .weights = run->live->weights,
-        .out = run->predictions,
-        .n_tiles = p->dataset->n_tiles,
-        .n_features = p->dataset->n_features,
-        .weights_stride = p->unit_stride,
-        .first_row = batch->first,
-        .n_rows = batch->count,
-        .first_unit = shard.first,
-        .n_units = shard.count,
-        .out_stride = run->live->plan->shard_units,
-        .activate = true,
-    };
-    return forward_run(run->forward, &task, err);
-}
-
 static plethron_status delta(const staged_run *run, unit_shard shard, const row_batch *batch, plethron_error *err) {
     const train_plan *plan = run->live->plan;
-    const kernel_range range = tiling_flat(&plan->tiling, shard.count, batch_blocks(batch->count));
+    const kernel_range range = tiling_flat(&plan->tiling, shard.count, problem_blocks(batch->count));
     return kernel_launch(run->delta, &range, err, "bb" ROW_TYPES "iiiii", run->predictions, run->bias_sums,
                          ROW_ARGUMENTS(run->live), (int)batch->first, (int)batch->count, (int)shard.first,
                          (int)shard.count, (int)plan->shard_units);
@@ -212,14 +180,14 @@ static plethron_status multiply(const staged_run *run, unit_shard shard, const r
     const kernel_range range = tiling_tiles(&plan->tiling, shard.count, n_features, n_parts);
     return kernel_launch(run->gradient, &range, err, "bbbiiiii", run->live->X, run->predictions, run->weight_sums,
                          (int)batch->first, (int)batch->count, (int)n_features, (int)plan->shard_units,
-                         (int)batch_blocks(batch->count));
+                         (int)problem_blocks(batch->count));
 }
 
 static plethron_status gradient(void *state, unit_shard shard, const row_batch *batch, gradient_sums *sums,
                                 plethron_error *err) {
     plethron_status status;
     staged_run *run = state;
-    const size_t n_blocks = batch_blocks(batch->count), n_parts = run->live->plan->n_parts;
+    const size_t n_blocks = problem_blocks(batch->count), n_parts = run->live->plan->n_parts;
     *sums = (gradient_sums){
         .weights = run->weight_sums,
         .biases = run->bias_sums,
@@ -227,7 +195,7 @@ static plethron_status gradient(void *state, unit_shard shard, const row_batch *
         .n_bias_parts = n_blocks,
         .stride = run->live->plan->shard_units,
     };
-    TRY(predict(run, shard, batch, err));
+    TRY(live_forward(run->live, shard, batch, run->predictions, sums->stride, true, err));
     TRY(delta(run, shard, batch, err));
     TRY(multiply(run, shard, batch, sums->n_parts, err));
 out:
