@@ -24,6 +24,9 @@ void plan_list_close(plan_candidates *list);
 /* The plan of the lowest measured time: remembered, or each tried now (plan_measure.c). */
 plethron_status plan_measure(const train_problem *problem, const char *name, train_plan *out, plethron_error *err);
 
+/* Seconds an epoch of a plan, by running it for some 30 ms. */
+plethron_status plan_time(const train_problem *problem, const train_plan *plan, double *seconds, plethron_error *err);
+
 /* One of those that apply, the same for the same seed. */
 plethron_status plan_random(const train_problem *problem, const char *name, int64_t seed, train_plan *out,
                             plethron_error *err);

@@ -28,9 +28,26 @@ static double now_s(void) {
 
 /* ---- Trying ------------------------------------------------------------------------------------------------------ */
 
+enum { MAX_EPOCHS = 4096 };
+
+/* The same units, none of which stops while it is measured. */
+static plethron_status never_stopping(const train_problem *problem, train_problem *out, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    TRY(memory_allocate(problem->n_units, sizeof(size_t), "a list of units", &memory, err));
+    size_t *all = memory;
+    TRY(problem_open(problem, problem->n_units, out, err));
+    for (size_t j = 0; j < problem->n_units; j++) all[j] = j;
+    problem_take(problem, all, out);
+    for (size_t j = 0; j < problem->n_units; j++) problem_integers(out, UNIT_EPOCHS)[j] = 3 * MAX_EPOCHS;
+    out->has_rules = false;
+out:
+    free(memory);
+    return status;
+}
+
 /* Seconds an epoch; the least of the tries, which others disturb least. */
 static plethron_status time_epochs(live_set *live, void *run, double *seconds, plethron_error *err) {
-    enum { MAX_EPOCHS = 4096 };
     plethron_status status;
     int64_t done = 1;
     TRY(live_epochs(live, run, 0, 1, err));
@@ -46,18 +63,19 @@ out:
     return status;
 }
 
-/* Tries a plan on units that nobody will ask for: the problem stays as it is. */
-static plethron_status try_plan(const train_problem *problem, const train_plan *plan, double *seconds,
-                                plethron_error *err) {
+plethron_status plan_time(const train_problem *problem, const train_plan *plan, double *seconds, plethron_error *err) {
     plethron_status status;
+    train_problem measured = {0};
     live_set *live = NULL;
     void *run = NULL;
-    TRY(live_open(problem, plan, &live, err));
+    TRY(never_stopping(problem, &measured, err));
+    TRY(live_open(&measured, plan, &live, err));
     TRY(plan->strategy->open(live, &run, err));
     TRY(time_epochs(live, run, seconds, err));
 out:
     if (run) plan->strategy->close(run);
     live_close(live);
+    problem_close(&measured);
     return status;
 }
 
@@ -110,7 +128,7 @@ static plethron_status fastest(const train_problem *problem, const plan_candidat
     *best = NULL;
     for (size_t i = 0; i < list->count; i++) {
         double seconds = INFINITY;
-        const plethron_status tried = try_plan(problem, &list->plans[i], &seconds, err);
+        const plethron_status tried = plan_time(problem, &list->plans[i], &seconds, err);
         if (tried != PLETHRON_OK) status = tried;
         if (tried != PLETHRON_OK || (*best && seconds >= *best_s)) continue;
         *best = &list->plans[i];
