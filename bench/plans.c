@@ -1,5 +1,5 @@
-/* How well the planner chooses: bench_plans [-d DEVICE] [SAMPLES,FEATURES,UNITS...] prints, for each shape, the seconds an
- * epoch that every strategy predicts and takes, and how much longer the planner's choice takes than the best. */
+/* How well the planner chooses: bench_plans [-d DEVICE] [SAMPLES,FEATURES,UNITS...] prints, for each shape, the seconds
+ * an epoch that every strategy predicts and takes, and how much longer the planner's choice takes than the best. */
 #include "plan.h"
 
 #include "bank.h"
@@ -108,7 +108,8 @@ int main(int argc, char **argv) {
     int count = 0, first = 1;
     const bool has_device = argc > 2 && strcmp(argv[1], "-d") == 0;
     if (has_device) first = 3;
-    for (int i = first; i < argc; i++) snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), "%s ", argv[i]);
+    for (int i = first; i < argc; i++)
+        snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), "%s ", argv[i]);
     if (first == argc) snprintf(shapes, sizeof shapes, "%s", default_shapes);
     if (plethron_device_open(has_device ? argv[2] : NULL, &device, &err) != PLETHRON_OK) return fail(&err);
     printf(" samples x features x units: microseconds an epoch (predicted); *: chosen; chosen to best\n");

@@ -19,6 +19,7 @@ struct _cl_device_id {
 struct _cl_program {
     char *text;
     int number; /* among the distinct ones, once built */
+    int references;
 };
 struct _cl_kernel {
     struct _cl_program *program;
@@ -285,6 +286,7 @@ cl_program clCreateProgramWithSource(cl_context context, cl_uint n, const char *
         return NULL;
     }
     for (cl_uint i = 0; i < n; i++) strcat(program->text, texts[i]);
+    program->references = 1;
     *code = CL_SUCCESS;
     return program;
 }
@@ -350,7 +352,13 @@ cl_int clGetProgramInfo(cl_program program, cl_program_info property, size_t roo
     return CL_INVALID_VALUE; /* there are no binaries */
 }
 
+cl_int clRetainProgram(cl_program program) {
+    program->references++;
+    return CL_SUCCESS;
+}
+
 cl_int clReleaseProgram(cl_program program) {
+    if (--program->references > 0) return CL_SUCCESS;
     free(program->text);
     free(program);
     return CL_SUCCESS;

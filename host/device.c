@@ -155,8 +155,16 @@ out:
     return status;
 }
 
+void device_forget_programs(plethron_device *device) {
+    for (size_t i = 0; i < MAX_KEPT_PROGRAMS; i++) {
+        if (device->kept[i].handle) clReleaseProgram(device->kept[i].handle);
+        device->kept[i].handle = NULL;
+    }
+}
+
 void plethron_device_close(plethron_device *device) {
     if (!device) return;
+    device_forget_programs(device);
     if (device->queue) clReleaseCommandQueue(device->queue);
     if (device->context) clReleaseContext(device->context);
     plethron_device_list_close(device->list);

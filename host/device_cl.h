@@ -7,6 +7,14 @@
 #include <CL/cl.h>
 #include <sys/types.h>
 
+/* What tells programs apart: 64 hexadecimal digits (kernel_cache.h). */
+enum { PROGRAM_KEY_LENGTH = 64, MAX_KEPT_PROGRAMS = 32 };
+
+typedef struct kept_program {
+    char key[PROGRAM_KEY_LENGTH + 1];
+    cl_program handle; /* NULL where there is none */
+} kept_program;
+
 struct plethron_device {
     plethron_device_info info;
     plethron_device_list *list; /* owns the strings of info */
@@ -19,6 +27,9 @@ struct plethron_device {
     uint64_t cache_bytes;
     bool divides_exactly;
     bool keeps_kernels; /* the runtime caches kernels; PoCL would compile all of them just to hand out a binary */
+    kept_program
+        kept[MAX_KEPT_PROGRAMS]; /* built ones, the last n_kept of them: who opens one again need not build it */
+    size_t n_kept;
     size_t buffer_alignment_bytes;
     size_t guard_bytes;
     size_t guard_violations;
@@ -33,6 +44,9 @@ struct device_buffer {
     size_t bytes;
     size_t margin_bytes;
 };
+
+/* Lets go of the programs that are kept. */
+void device_forget_programs(plethron_device *device);
 
 /* The OpenCL device of a list's entry; NULL for the host. */
 cl_device_id device_list_id(const plethron_device_list *list, size_t i);

@@ -12,7 +12,7 @@ static const unsigned char magic[8] = {'P', 'L', 'E', 'K', 'E', 'R', 'N', '1'};
 enum { HEADER_BYTES = sizeof magic + SHA256_DIGEST_LENGTH, MAX_FILE_BYTES = 256 << 20 };
 
 void kernel_cache_key(const plethron_device *device, const char *const *texts, size_t n_texts, const char *options,
-                      char key[KERNEL_CACHE_KEY_LENGTH + 1]) {
+                      char key[PROGRAM_KEY_LENGTH + 1]) {
     const plethron_device_info *info = &device->info;
     SHA2_CTX context;
     SHA256Init(&context);
@@ -33,12 +33,12 @@ static void digest_of(const unsigned char *bytes, size_t n_bytes, uint8_t digest
     SHA256Final(digest, &context);
 }
 
-static void file_name(const char *key, char name[KERNEL_CACHE_KEY_LENGTH + sizeof ".bin"]) {
-    snprintf(name, KERNEL_CACHE_KEY_LENGTH + sizeof ".bin", "%s.bin", key);
+static void file_name(const char *key, char name[PROGRAM_KEY_LENGTH + sizeof ".bin"]) {
+    snprintf(name, PROGRAM_KEY_LENGTH + sizeof ".bin", "%s.bin", key);
 }
 
 unsigned char *kernel_cache_read(const char *key, size_t *n_bytes) {
-    char name[KERNEL_CACHE_KEY_LENGTH + sizeof ".bin"];
+    char name[PROGRAM_KEY_LENGTH + sizeof ".bin"];
     size_t file_bytes = 0;
     uint8_t digest[SHA256_DIGEST_LENGTH];
     file_name(key, name);
@@ -70,7 +70,7 @@ static unsigned char *program_binary(cl_program program, size_t *n_bytes) {
 }
 
 void kernel_cache_write(const char *key, cl_program program) {
-    char name[KERNEL_CACHE_KEY_LENGTH + sizeof ".bin"], path[CACHE_MAX_PATH];
+    char name[PROGRAM_KEY_LENGTH + sizeof ".bin"], path[CACHE_MAX_PATH];
     size_t n_bytes = 0;
     uint8_t digest[SHA256_DIGEST_LENGTH];
     file_name(key, name);

@@ -8,11 +8,9 @@
 
 #include "device_cl.h"
 
-enum { KERNEL_CACHE_KEY_LENGTH = 64 }; /* hexadecimal digits of a SHA-256 */
-
-/* The key of sources and options on a device. */
+/* The key, a SHA-256, of sources and options on a device. */
 void kernel_cache_key(const plethron_device *device, const char *const *texts, size_t n_texts, const char *options,
-                      char key[KERNEL_CACHE_KEY_LENGTH + 1]);
+                      char key[PROGRAM_KEY_LENGTH + 1]);
 
 /* The binary stored under the key, for free; NULL when there is none that is whole. */
 unsigned char *kernel_cache_read(const char *key, size_t *n_bytes);

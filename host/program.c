@@ -139,16 +139,49 @@ out:
     return status;
 }
 
+/* ---- Built programs that the device keeps -------------------------------------------------------------------------
+ */
+
+static plethron_status retain(cl_program handle, plethron_error *err) {
+    return device_status(clRetainProgram(handle), "keeping a program", err);
+}
+
+/* The program built before under the key; NULL where there is none. */
+static cl_program find_kept(const plethron_device *device, const char *key) {
+    for (size_t i = 0; i < MAX_KEPT_PROGRAMS; i++)
+        if (device->kept[i].handle && strcmp(device->kept[i].key, key) == 0) return device->kept[i].handle;
+    return NULL;
+}
+
+/* In the place of the oldest. */
+static plethron_status keep(device_program *program, const char *key, plethron_error *err) {
+    plethron_status status;
+    kept_program *place = &program->device->kept[program->device->n_kept++ % MAX_KEPT_PROGRAMS];
+    TRY(retain(program->handle, err));
+    if (place->handle) clReleaseProgram(place->handle);
+    place->handle = program->handle;
+    memcpy(place->key, key, sizeof place->key);
+out:
+    return status;
+}
+
 plethron_status program_build(device_program *program, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    char key[KERNEL_CACHE_KEY_LENGTH + 1];
+    const bool has_cache = !program->device->keeps_kernels;
+    char key[PROGRAM_KEY_LENGTH + 1];
     if (program->handle || device_is_host(program->device)) return PLETHRON_OK;
-    if (program->device->keeps_kernels) return build_sources(program, err);
     kernel_cache_key(program->device, (const char *const *)program->texts, program->n_texts, program->options, key);
-    if (!build_cached(program, key)) {
-        TRY(build_sources(program, err));
-        kernel_cache_write(key, program->handle);
+    cl_program kept = find_kept(program->device, key);
+    if (kept) {
+        TRY(retain(kept, err));
+        program->handle = kept;
+        return PLETHRON_OK;
     }
+    if (!has_cache || !build_cached(program, key)) {
+        TRY(build_sources(program, err));
+        if (has_cache) kernel_cache_write(key, program->handle);
+    }
+    TRY(keep(program, key, err));
 out:
     return status;
 }

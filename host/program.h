@@ -15,7 +15,8 @@ typedef struct device_program device_program;
 typedef struct device_kernel device_kernel;
 
 /* The named sources, in order and with common options before `options` (such as "-DITEM_ROWS=8"). They are built when a
- * kernel is launched for the first time: what is not needed is not compiled.
+ * kernel is launched for the first time: what is not needed is not compiled. The device keeps the last ones built, and
+ * opening one of them again takes it as it is.
  * PLETHRON_KERNEL_DIR in the environment takes the files from that folder instead. On the host nothing is built: its
  * kernels are those of host_kernels.h, and the macros in `options` have no effect. The device stays borrowed. A program
  * and its kernels belong to one thread at a time; kernels are closed before their program. */

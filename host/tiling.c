@@ -9,10 +9,9 @@
 static const tile_sizes tilings[] = {
     /* name       local  unit    item     item  local  local
      *            memory vector  vectors  rows  units  rows */
-    {"wide-32", false, 16, 2, 8, 1, 1},   {"wide-16", false, 16, 1, 8, 1, 1},  {"wide-8x2", false, 8, 2, 4, 1, 1},
-    {"wide-8", false, 8, 1, 8, 1, 1},     {"wide-4", false, 4, 1, 8, 1, 1},    {"wide-2", false, 2, 1, 8, 1, 1},
-    {"wide-1", false, 1, 1, 8, 1, 1},     {"group-64", true, 4, 1, 4, 16, 16}, {"group-16", true, 1, 1, 4, 16, 16},
-    {"group-small", true, 1, 1, 2, 8, 8},
+    {"wide-32", false, 16, 2, 8, 1, 1},  {"wide-16", false, 16, 1, 8, 1, 1},  {"wide-8x2", false, 8, 2, 4, 1, 1},
+    {"wide-8", false, 8, 1, 8, 1, 1},    {"wide-4", false, 4, 1, 8, 1, 1},    {"wide-1", false, 1, 1, 8, 1, 1},
+    {"group-64", true, 4, 1, 4, 16, 16}, {"group-16", true, 1, 1, 4, 16, 16}, {"group-small", true, 1, 1, 2, 8, 8},
 };
 
 const tile_sizes *tilings_all(size_t *count) {
@@ -35,8 +34,8 @@ static const tile_sizes *find_tiling(const char *name) {
  */
 tile_sizes tiling_choose(const plethron_device *device, size_t n_units) {
     const plethron_device_info *info = plethron_device_describe(device);
-    const tile_sizes *wide[] = {find_tiling("wide-1"), find_tiling("wide-2"), find_tiling("wide-4"),
-                                find_tiling("wide-8"), find_tiling("wide-16")};
+    const tile_sizes *wide[] = {find_tiling("wide-1"), find_tiling("wide-4"), find_tiling("wide-8"),
+                                find_tiling("wide-16")};
     if (device_is_host(device)) return *wide[0];
     if (info->local_is_dedicated) {
         const tile_sizes *group = find_tiling(n_units > 16 ? "group-64" : "group-16");

@@ -152,6 +152,15 @@ RELEASE(cl_program, clReleaseProgram, programs)
 RELEASE(cl_kernel, clReleaseKernel, kernels)
 /* clang-format on */
 
+cl_int __real_clRetainProgram(cl_program);
+cl_int __wrap_clRetainProgram(cl_program program);
+cl_int __wrap_clRetainProgram(cl_program program) {
+    if (fails(FAULTS_clRetainProgram)) return CL_OUT_OF_RESOURCES;
+    const cl_int code = __real_clRetainProgram(program);
+    faults_live.programs += code == CL_SUCCESS;
+    return code;
+}
+
 cl_int __real_clEnqueueUnmapMemObject(cl_command_queue, cl_mem, void *, cl_uint, const cl_event *, cl_event *);
 cl_int __wrap_clEnqueueUnmapMemObject(cl_command_queue, cl_mem, void *, cl_uint, const cl_event *, cl_event *);
 cl_int __wrap_clEnqueueUnmapMemObject(cl_command_queue queue, cl_mem buffer, void *mapped, cl_uint n,

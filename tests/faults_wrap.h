@@ -40,6 +40,7 @@
     F(clReleaseKernel)           \
     F(clReleaseMemObject)        \
     F(clReleaseProgram)          \
+    F(clRetainProgram)           \
     F(clSetKernelArg)            \
     F(aligned_alloc)             \
     F(malloc)                    \

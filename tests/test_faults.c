@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "cases.h"
+#include "device_cl.h"
 #include "faults_stages.h"
 #include "faults_wrap.h"
 
@@ -101,6 +102,11 @@ static void set_up(const stage *of, const scene *empty, manner how, scene *s) {
     if (s->device && how != PLAIN) device_guard_buffers(s->device, MARGIN_BYTES);
 }
 
+/* Each run builds what it needs, so that building fails, too. */
+static void forget_programs(const scene *s) {
+    if (s->device) device_forget_programs(s->device);
+}
+
 /* `plan` says which calls; its nth, the first at the start, is set here: every stride-th call. */
 static void fail_calls(const stage *of, const scene *empty, faults_plan plan, unsigned long stride, manner how) {
     const faults_objects at_start = faults_live;
@@ -115,6 +121,7 @@ static void fail_calls(const stage *of, const scene *empty, faults_plan plan, un
     unsigned long n_faults = 0;
     for (bool fault_free = false; !fault_free;) {
         const scene before = s;
+        forget_programs(&s);
         const faults_objects live_before = faults_live;
         faults_result result;
         support_write(empty->model, model, n_model_bytes);
@@ -128,6 +135,7 @@ static void fail_calls(const stage *of, const scene *empty, faults_plan plan, un
             scene_clear(&s);
             set_up(of, empty, how, &s);
         }
+        forget_programs(&s);
         expect_same_objects(&live_before);
         assert_int_equal(support_folder_count(empty->folder), 1); /* no temporary file is left */
         fault_free = result.n_failed == 0 && result.n_failed_releases == 0;

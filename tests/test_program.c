@@ -45,6 +45,7 @@ static const char answer_source[] = "__kernel void answer(__global int *P_g) { P
 
 typedef struct workshop {
     plethron_device *device; /* NULL without an OpenCL device */
+    bool forgets;            /* what it built before, as a process that begins */
     char kernels[SUPPORT_PATH_BYTES];
     char cache[SUPPORT_PATH_BYTES];
 } workshop;
@@ -63,6 +64,7 @@ static int open_workshop(void **state) {
     else
         shop->device = device;
     if (shop->device) shop->device->keeps_kernels = false; /* PoCL does */
+    shop->forgets = true;
     support_folder_open(shop->kernels);
     support_folder_open(shop->cache);
     write_kernel(shop, "answer.cl", answer_source);
@@ -93,6 +95,7 @@ static const workshop *need_opencl(void **state) {
 static plethron_status build_program(const workshop *shop, const char *const *sources, size_t n_sources,
                                      const char *options, device_program **out, plethron_error *err) {
     device_program *program = NULL;
+    if (shop->forgets) device_forget_programs(shop->device);
     plethron_status status = program_open(shop->device, sources, n_sources, options, &program, err);
     if (status == PLETHRON_OK) status = program_build(program, err);
     if (status == PLETHRON_OK)
@@ -107,8 +110,8 @@ static plethron_status open_program(const workshop *shop, const char *source, co
     return build_program(shop, &source, 1, options, program, err);
 }
 
-/* Builds the small kernel, runs it and checks what it wrote; the answer is a build option. */
-static void expect_answer(const workshop *shop, int answer) {
+/* Builds the small kernel with a build option, runs it and checks what it wrote. */
+static void expect_answer_of(const workshop *shop, int option, int answer) {
     enum { N = 4 };
     const kernel_range range = {{N, 1, 1}, {1, 1, 1}};
     plethron_error err;
@@ -117,7 +120,7 @@ static void expect_answer(const workshop *shop, int answer) {
     device_buffer *buffer = NULL;
     char options[32];
     int got[N] = {0};
-    snprintf(options, sizeof options, "-DANSWER=%d", answer);
+    snprintf(options, sizeof options, "-DANSWER=%d", option);
     assert_works(open_program(shop, "answer.cl", options, &program, &err), &err);
     assert_works(program_kernel(program, "answer", &kernel, &err), &err);
     assert_works(device_buffer_create(shop->device, sizeof got, "answers", &buffer, &err), &err);
@@ -127,6 +130,10 @@ static void expect_answer(const workshop *shop, int answer) {
     device_buffer_close(buffer);
     kernel_close(kernel);
     program_close(program);
+}
+
+static void expect_answer(const workshop *shop, int answer) {
+    expect_answer_of(shop, answer, answer);
 }
 
 /* The same, and where the program came from: `from_source` and `from_binary` programs were made. */
@@ -284,6 +291,36 @@ static void nothing_is_built_before_it_is_needed(void **state) {
     program_close(program);
 }
 
+/* ---- What the device keeps --------------------------------------------------------------------------------------- */
+
+static void a_program_is_built_once_a_device(void **state) {
+    workshop *shop = *state;
+    need_opencl(state);
+    shop->forgets = false;
+    setenv("PLETHRON_CACHE_DIR", "", 1);
+    expect_made(shop, 42, 1, 0);
+    expect_made(shop, 42, 0, 0);
+    expect_made(shop, 43, 1, 0); /* other options */
+    expect_made(shop, 42, 0, 0);
+    write_kernel(shop, "answer.cl",
+                 "__kernel void answer(__global int *P_g) { P_g[get_global_id(0)] = ANSWER + 1; }\n");
+    made.from_source = 0;
+    expect_answer_of(shop, 42, 43); /* another source */
+    assert_int_equal(made.from_source, 1);
+}
+
+static void the_oldest_program_makes_room(void **state) {
+    workshop *shop = *state;
+    need_opencl(state);
+    shop->forgets = false;
+    setenv("PLETHRON_CACHE_DIR", "", 1);
+    write_kernel(shop, "answer.cl", answer_source);
+    for (int i = 0; i <= MAX_KEPT_PROGRAMS; i++) expect_made(shop, i, 1, 0);
+    expect_made(shop, 1, 0, 0);
+    expect_made(shop, 0, 1, 0);
+    expect_made(shop, 1, 1, 0);
+}
+
 /* ---- The cache --------------------------------------------------------------------------------------------------- */
 
 /* A runtime's own cache is enough. */
@@ -382,7 +419,7 @@ static void expect_repaired(const workshop *shop, const char *path, const char *
 static void damaged_files(void **state) {
     const workshop *shop = need_opencl(state);
     enum { STEP = 97, STEPS_A_BUILD = 50, N_FLIPS = 16 };
-    char path[SUPPORT_PATH_BYTES], key[KERNEL_CACHE_KEY_LENGTH + 1] = "";
+    char path[SUPPORT_PATH_BYTES], key[PROGRAM_KEY_LENGTH + 1] = "";
     size_t n_bytes = 0, n_read = 0;
     expect_made(shop, 42, 1, 0);
     cached_path(shop, path);
@@ -473,6 +510,8 @@ int main(void) {
         WITH_WORKSHOP(sources_that_are_not_there),
         WITH_WORKSHOP(kernels_that_are_not_there),
         WITH_WORKSHOP(nothing_is_built_before_it_is_needed),
+        WITH_WORKSHOP(a_program_is_built_once_a_device),
+        WITH_WORKSHOP(the_oldest_program_makes_room),
         WITH_WORKSHOP(a_runtime_that_keeps_kernels),
         WITH_WORKSHOP(a_binary_is_written_once_and_read_later),
         WITH_WORKSHOP(an_empty_folder_name_turns_the_cache_off),
