@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* The last, NULL, is the planner's choice. A strategy that does not apply to a problem is passed over. */
-static const char *const strategies[] = {"staged", "fused", "rows", "sparse", NULL};
+static const char *const strategies[] = {"staged", "fused", "rows", "resident", "sparse", NULL};
 
 /* What of a bank is used. */
 typedef enum features {
@@ -39,6 +39,8 @@ static const problem problems[] = {
     {"one", 65536, 64, 1, 1, 1, true, PLAIN},
     {"tiny", 5, 3, 1024, 1, 1, false, PLAIN},
     {"seed", 5, 3, 1, 1, 1, false, PLAIN},
+    {"small", 150, 16, 1024, 3, 3, false, PLAIN},
+    {"small-full", 150, 8, 96, 1, 1, false, FULL},
     {"mixed", 1000, 64, 96, 3, 3, false, PLAIN},
     {"full", 1000, 64, 96, 1, 1, false, FULL},
     {"batches", 1000, 64, 96, 1, 1, false, BATCHES},

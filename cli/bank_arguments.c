@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char host[] = "host"; /* the strategy, and the only device that it runs on */
-static const char *const strategy_names[] = {"rows", "fused", "staged", "grouped", "sparse", host, NULL};
+static const char *const strategy_names[] = {"rows", "fused", "staged", "resident", "grouped", "sparse", host, NULL};
 
 static const char *const planning_names[] = {
     [PLETHRON_PLANNING_ESTIMATE] = "estimate", [PLETHRON_PLANNING_MEASURE] = "measure", NULL};

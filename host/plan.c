@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* A row a strategy. When the predicted cost is equal, the first wins. */
-static const strategy *const strategies[] = {&strategy_rows,    &strategy_fused,  &strategy_staged,
+static const strategy *const strategies[] = {&strategy_rows,    &strategy_fused,  &strategy_staged, &strategy_resident,
                                              &strategy_grouped, &strategy_sparse, &strategy_host};
 enum { N_STRATEGIES = sizeof strategies / sizeof *strategies };
 

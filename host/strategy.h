@@ -50,9 +50,13 @@ struct strategy {
 /* What a launch adds to a cost: 2.5 us, in the nominal seconds of cost(), a quarter as long as real ones. */
 #define STRATEGY_LAUNCH_COST 1e-5
 
+/* A row and unit's sigmoid, where it is not hidden: as much as so many features. */
+#define STRATEGY_SIGMOID_FEATURES 14.0
+
 extern const strategy strategy_rows;
 extern const strategy strategy_fused;
 extern const strategy strategy_staged;
+extern const strategy strategy_resident;
 extern const strategy strategy_grouped;
 extern const strategy strategy_sparse;
 extern const strategy strategy_host;

@@ -104,7 +104,8 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
 static double cost(const train_problem *problem) {
     const plethron_dataset *dataset = problem->dataset;
     const double n_units = (double)tiling_lanes(dataset->device, problem->n_units);
-    const double flops = 4.0 * (double)dataset->n_samples * (double)dataset->n_features * n_units;
+    const double n_features = (double)dataset->n_features + STRATEGY_SIGMOID_FEATURES;
+    const double flops = 4.0 * (double)dataset->n_samples * n_features * n_units;
     const bool has_groups = plethron_device_describe(dataset->device)->local_is_dedicated;
     const bool moves_more = 8 * dataset->n_features > 16 * (size_t)DATASET_BLOCK_ROWS;
     return flops / 1e11 * (has_groups && moves_more ? 1.1 : 0.8) + 2 * STRATEGY_LAUNCH_COST;

@@ -53,6 +53,12 @@ static size_t all_rows(const train_problem *problem) {
     return n;
 }
 
+static size_t all_tiles(const train_problem *problem) {
+    size_t n = 0;
+    for (size_t j = 0; j < problem->n_units; j++) n += (rows_of(problem, j) + DATASET_TILE - 1) / DATASET_TILE;
+    return n;
+}
+
 static size_t all_blocks(const train_problem *problem) {
     size_t n = 0;
     for (size_t j = 0; j < problem->n_units; j++) n += blocks_of(problem, j);
@@ -99,9 +105,16 @@ static size_t scratch_floats(const train_problem *problem, const train_plan *pla
            slot_floats(problem->dataset->n_features);
 }
 
-/* Flops over a nominal rate; only comparisons between strategies of one device count. */
+/* Flops over a nominal rate, and what each unit's step takes; only comparisons between strategies of one device count.
+ * A unit is one core's, unless it has many rows. */
 static double cost(const train_problem *problem) {
-    return 4.0 * (double)all_rows(problem) * (double)problem->dataset->n_features / 5e10;
+    static const double sigmoid_features = 4.0, unit_s = 6e-8;
+    const size_t n_cores = plethron_device_describe(problem->dataset->device)->compute_units;
+    const bool has_many = problem_max_rows(problem) > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS;
+    const size_t busy = has_many ? problem->n_units : (problem->n_units + n_cores - 1) / n_cores * n_cores;
+    const double rows = (double)all_tiles(problem) * DATASET_TILE / (double)problem->n_units;
+    const double flops = 4.0 * rows * ((double)problem->dataset->n_features + sigmoid_features);
+    return (double)busy * (flops / 5e10 + unit_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,

@@ -2,6 +2,7 @@
  * shard. On an OpenCL device. */
 #include "strategy.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* How the kernels are shaped: the macros of rows_vector.cl, or of rows_group.cl. */
@@ -136,8 +137,9 @@ static double cost(const train_problem *problem) {
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
     const rows_shape shape = choose_shape(dataset->device, &tiling, first_shard(problem), dataset->n_features);
     const size_t units = pass_cost(problem->n_units, shape.pass_units);
-    return 4.0 * (double)dataset->n_samples * (double)dataset->n_features *
-               (double)(units > READING_X ? units : READING_X) / 1e11 +
+    const double reading = READING_X * (double)dataset->n_features / 1e11;
+    const double computing = (double)units * ((double)dataset->n_features + STRATEGY_SIGMOID_FEATURES) / 8e10;
+    return 4.0 * (double)dataset->n_samples * fmax(reading, computing) +
            4 * (double)divide_up(problem->n_units, UNIT_PADDING) * STRATEGY_LAUNCH_COST;
 }
 

@@ -26,7 +26,8 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
 static double cost(const train_problem *problem) {
     const plethron_dataset *dataset = problem->dataset;
     const double n_units = (double)tiling_lanes(dataset->device, problem->n_units);
-    return 4.0 * (double)dataset->n_samples * (double)dataset->n_features * n_units / 1e11 + 4 * STRATEGY_LAUNCH_COST;
+    const double n_features = (double)dataset->n_features + STRATEGY_SIGMOID_FEATURES;
+    return 4.0 * (double)dataset->n_samples * n_features * n_units / 1e11 + 4 * STRATEGY_LAUNCH_COST;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */

@@ -57,7 +57,8 @@ static size_t divide_up(size_t a, size_t b) {
 size_t tiling_lanes(const plethron_device *device, size_t n_units) {
     const tile_sizes tiling = tiling_choose(device, n_units);
     const size_t group_units = (size_t)tiling.unit_vector * tiling.item_vectors * tiling.local_units;
-    const size_t width = tiling.local_memory || device_is_host(device) ? group_units : device_vector_width(device);
+    const size_t width =
+        device_is_host(device) || group_units > device_vector_width(device) ? group_units : device_vector_width(device);
     return divide_up(n_units, width) * width;
 }
 

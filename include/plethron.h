@@ -214,11 +214,10 @@ typedef struct plethron_sparse {
 } plethron_sparse;
 
 /* As plethron_dataset_create, of sparse features, which stay sparse: the strategy "sparse" trains on them, with every
- * option of a bank, to the bits that the strategies "fused", "staged" and "host" have on the same features dense, while
- * weights are finite. No entities.
- * Errors: as there; PLETHRON_ERROR_ARGUMENT also for offsets that fall, columns that are not there or do not ascend,
- * and more than 2^30 values; PLETHRON_ERROR_UNSUPPORTED for entities. Cost: some passes over the values, 16 bytes a
- * value uploaded. */
+ * option of a bank, to the bits that the strategies "fused", "staged", "resident" and "host" have on the same features
+ * dense, while weights are finite. No entities. Errors: as there; PLETHRON_ERROR_ARGUMENT also for offsets that fall,
+ * columns that are not there or do not ascend, and more than 2^30 values; PLETHRON_ERROR_UNSUPPORTED for entities.
+ * Cost: some passes over the values, 16 bytes a value uploaded. */
 PLETHRON_API plethron_status plethron_dataset_create_sparse(plethron_device *device, const plethron_sparse *X,
                                                             const float *Y, size_t n_targets,
                                                             const plethron_dataset_options *options,
@@ -503,8 +502,8 @@ typedef enum plethron_planning {
 
 typedef struct plethron_train_options {
     size_t struct_size;
-    const char
-        *strategy; /* "rows", "fused", "staged", "grouped", "sparse" or "host"; NULL or "": the planner chooses */
+    const char *strategy;  /* "rows", "fused", "staged", "resident", "grouped", "sparse" or "host"; NULL or "": the
+                              planner  chooses */
     int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was

@@ -11,12 +11,6 @@
  * fma a sample (an addition, for the bias), samples ascending; block sums are added ascending to 0.
  */
 
-/* weight x dL/dz of the row in this place, from its z. */
-static inline vfloat fused_delta(const row_sources *from, const row_units *units, int place, vfloat z) {
-    const row_view row = row_load(from, units, place);
-    return row_delta(sigmoid(z), row.y, row_full_weight(from, units, &row), units->loss, from->uses);
-}
-
 #if LOCAL_MEMORY
 
 /* Rows whose deltas are in local memory at once: in 16 KiB, so that a group has less than the 32 KiB that every device
@@ -106,7 +100,7 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
                 for (int a = 0; a < ITEM_ROWS; a++, r_l += UNITS) {
                     vfloat r = (vfloat)(0.0f);
                     const int row = i + item_row + a;
-                    if (row < fold_rows) r = fused_delta(&from, &units, block_row + i0 + row, LOAD(__local, r_l));
+                    if (row < fold_rows) r = row_delta_at(&from, &units, block_row + i0 + row, LOAD(__local, r_l));
                     STORE(__local, r_l, r);
                 }
                 r_l += UNIT_VECTOR - ITEM_ROWS * UNITS;
@@ -171,7 +165,7 @@ typedef struct fused_block {
 static inline void finish_row(fused_item *item, int place, vfloat r[ITEM_VECTORS]) {
 #pragma unroll
     for (int v = 0; v < ITEM_VECTORS; v++) {
-        r[v] = fused_delta(&item->from, &item->units[v], place, r[v]);
+        r[v] = row_delta_at(&item->from, &item->units[v], place, r[v]);
         item->bias_sum[v] += r[v];
     }
 }

@@ -52,12 +52,6 @@ static inline rows_block rows_find_block(__global const float *X_g, int block, i
     return (rows_block){X_g + (size_t)place * n_features, place, count, (count + TILE - 1) / TILE};
 }
 
-/* weight x dL/dz of the rows from z, in the places from this one on. */
-static inline vfloat rows_delta(const row_sources *from, const row_units *unit, int place, vfloat z) {
-    const row_view row = row_load(from, unit, place);
-    return row_delta(sigmoid(z), row.y, row_full_weight(from, unit, &row), unit->loss, from->uses);
-}
-
 __kernel void rows_pack(__global const float *W_g, __global float *V_g, int n_features, int n_passes, int first_unit,
                         int u_stride) {
     const int n = n_passes * (n_features + 1) * PASS_UNITS;

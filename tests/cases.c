@@ -299,8 +299,9 @@ bool case_wants(const strategy *with, const tile_sizes *tiling) {
     (void)tiling;
     return false;
 #endif
-    return (with->order == ORDER_OF_UNITS && !with->is_sparse) || strcmp(tiling->name, "wide-4") == 0 ||
-           strcmp(tiling->name, "group-64") == 0 || strcmp(tiling->name, "group-small") == 0;
+    const bool has_tiles = with->order == ORDER_OF_UNITS && !with->is_sparse && with != &strategy_resident;
+    return has_tiles || strcmp(tiling->name, "wide-4") == 0 || strcmp(tiling->name, "group-64") == 0 ||
+           strcmp(tiling->name, "group-small") == 0;
 }
 
 static void add_strategy(case_ways *ways, plethron_device *device, const strategy *with) {
@@ -343,7 +344,12 @@ void case_ways_close(case_ways *ways) {
 }
 
 bool case_takes_batches(const case_way *way) {
-    return strcmp(way->strategy, "grouped") != 0;
+    return strcmp(way->strategy, "grouped") != 0 && strcmp(way->strategy, "resident") != 0;
+}
+
+bool case_takes_features(const case_way *way, size_t n_features) {
+    enum { FEW = 128 };
+    return strcmp(way->strategy, "resident") != 0 || n_features <= FEW;
 }
 
 bool case_bits_hold(const case_way *way) {

@@ -97,6 +97,9 @@ bool case_wants(const strategy *with, const tile_sizes *tiling);
 /* False where a strategy has all rows at once: its epochs run inside one launch. */
 bool case_takes_batches(const case_way *way);
 
+/* False where a strategy takes few features, and these are more. */
+bool case_takes_features(const case_way *way, size_t n_features);
+
 /* True when results have the same bits as on other devices. */
 bool case_bits_hold(const case_way *way);
 /* The number of the way whose bits all ways of an order must have where their bits hold: for the order of units the

@@ -1,0 +1,158 @@
+/* The strategy `resident`: all epochs of a chunk inside one launch, for many units and few features. Lanes are units;
+ * an item keeps the weights, moments and sums of its own in registers, or in its own memory, and walks through all
+ * rows.
+ *
+ *   X_g  tiles of X      W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
+ *
+ * Launch: dimension 0 covers the units, ITEM_UNITS an item. Order: that of `staged`, bit by bit: z starts at the bias
+ * and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one fma a sample (an addition,
+ * for the bias), samples ascending; block sums are added ascending to 0; then the step of update.cl.
+ */
+#ifndef FEATURES /* of a row, exactly: arrays of as many elements can be registers */
+#define FEATURES 1
+#endif
+#ifndef ITEM_VECTORS /* two hide the latency of each other's chains */
+#define ITEM_VECTORS 1
+#endif
+#ifndef LOCAL_MEMORY
+#define LOCAL_MEMORY 0
+#endif
+
+#if TILE % 4 != 0 || BLOCK_ROWS % TILE != 0
+#error "TILE must be a multiple of ROWS_AT_ONCE and divide BLOCK_ROWS"
+#endif
+
+#define ITEM_UNITS (ITEM_VECTORS * UNIT_VECTOR)
+#define WEIGHTS (FEATURES + 1) /* the bias last */
+
+#define EACH_LANES(v) EACH(v, ITEM_VECTORS)
+
+/* GPUs: weights and sums are registers, which takes unrolled loops; a group shares a tile of X in local memory, rows
+ * side by side, so that a row is read 16 bytes at a time. CPUs: weights and sums are in the first cache, and several
+ * rows share what is loaded; registers, where they would do, bring nothing, and unrolled loops spill them. */
+#if LOCAL_MEMORY
+#define ROWS_AT_ONCE 1
+#define EACH_FEATURE(k, n) EACH(k, n)
+#define ROW_SPACE __local
+#define ROW_STRIDE ((FEATURES + 3) / 4 * 4)
+#define FEATURE(x, row, k) ((x)[(row)*ROW_STRIDE + (k)])
+#else
+#define ROWS_AT_ONCE 4
+#define EACH_FEATURE(k, n) for (int k = 0; k < (n); k++)
+#define ROW_SPACE __global
+#define FEATURE(x, row, k) ((x)[(k)*TILE + (row)])
+#endif
+
+/* What an item knows of its units. */
+typedef struct resident_item {
+    row_sources from;
+    row_units units[ITEM_VECTORS];
+    vfloat w[WEIGHTS][ITEM_VECTORS];
+    vfloat sum[WEIGHTS][ITEM_VECTORS];   /* of a block */
+    vfloat total[WEIGHTS][ITEM_VECTORS]; /* of the blocks before */
+    vfloat m[WEIGHTS][ITEM_VECTORS], v[WEIGHTS][ITEM_VECTORS];
+} resident_item;
+
+/* The block's sums gain n rows of a tile, the first of which is in this place. */
+static inline void add_tile(resident_item *item, ROW_SPACE const float *x, int place, int n) {
+    for (int i = 0; i < n; i += ROWS_AT_ONCE) {
+        vfloat r[ROWS_AT_ONCE][ITEM_VECTORS]; /* z, then the delta */
+        EACH(a, ROWS_AT_ONCE) EACH_LANES(v) r[a][v] = item->w[FEATURES][v];
+        EACH_FEATURE(k, FEATURES)
+        EACH(a, ROWS_AT_ONCE)
+        EACH_LANES(v) r[a][v] = fma((vfloat)(FEATURE(x, i + a, k)), item->w[k][v], r[a][v]);
+        EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
+            r[a][v] = row_delta_at(&item->from, &item->units[v], place + i + a, r[a][v]);
+            if (ROWS_AT_ONCE > 1 && i + a >= n) r[a][v] = (vfloat)(0.0f); /* behind the last row, where X is 0, too */
+            item->sum[FEATURES][v] += r[a][v];
+        }
+        EACH_FEATURE(k, FEATURES)
+        EACH(a, ROWS_AT_ONCE)
+        EACH_LANES(v) item->sum[k][v] = fma((vfloat)(FEATURE(x, i + a, k)), r[a][v], item->sum[k][v]);
+    }
+}
+
+static inline void clear(vfloat sums[WEIGHTS][ITEM_VECTORS]) {
+    EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) sums[k][v] = (vfloat)(0.0f);
+}
+
+/* What moves the units of one vector in one epoch. */
+typedef struct resident_step {
+    unit_step step;
+    vint moves; /* 0 where a unit has stopped, or has trained for all of its epochs */
+} resident_step;
+
+static inline void step_weights(resident_item *item, const resident_step steps[ITEM_VECTORS], int uses, bool keep,
+                                __global float *D_g, int u_stride) {
+    EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) {
+        const unit_step *s = &steps[v].step;
+        const bool is_bias = k == FEATURES;
+        const vfloat w = item->w[k][v], slope = step_slope(s, is_bias, w, item->total[k][v]);
+        if (keep)
+            STORE(__global, D_g + (size_t)k * u_stride + item->units[v].unit,
+                  step_residual(s, is_bias, w, slope, uses));
+        const vfloat moved = step_weight(s, is_bias, w, slope, &item->m[k][v], &item->v[k][v], uses);
+        item->w[k][v] = steps[v].moves > (vint)(0) ? moved : w;
+    }
+}
+
+/* Weights and moments of the item's units. */
+static inline void load_item(resident_item *item, __global const float *W_g, __global const float *M_g, int u_stride,
+                             int uses) {
+    const size_t matrix = (size_t)WEIGHTS * u_stride;
+    EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) {
+        const size_t at = (size_t)k * u_stride + item->units[v].unit;
+        item->w[k][v] = LOAD(__global, W_g + at);
+        item->m[k][v] = uses & (USE_MOMENTUM | USE_ADAM) ? LOAD(__global, M_g + at) : (vfloat)(0.0f);
+        item->v[k][v] = uses & USE_ADAM ? LOAD(__global, M_g + matrix + at) : (vfloat)(0.0f);
+    }
+}
+
+static inline void store_item(const resident_item *item, __global float *W_g, __global float *M_g, int u_stride,
+                              int uses) {
+    const size_t matrix = (size_t)WEIGHTS * u_stride;
+    EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) {
+        const size_t at = (size_t)k * u_stride + item->units[v].unit;
+        STORE(__global, W_g + at, item->w[k][v]);
+        if (uses & (USE_MOMENTUM | USE_ADAM)) STORE(__global, M_g + at, item->m[k][v]);
+        if (uses & USE_ADAM) STORE(__global, M_g + matrix + at, item->v[k][v]);
+    }
+}
+
+__kernel void resident(__global const float *X_g, __global float *W_g, __global float *M_g, __global float *D_g,
+                       __global const float *A_g, ROW_PARAMETERS, int n_rows, int first, int count, int keep) {
+    const int uses = USES_OR(uses_given), unit = get_global_id(0) * ITEM_UNITS;
+    resident_item item = {.from = ROW_SOURCES};
+#if LOCAL_MEMORY
+    __local float x_l[TILE * ROW_STRIDE] __attribute__((aligned(16)));
+#endif
+    EACH_LANES(v) item.units[v] = row_units_load(&item.from, unit + v * UNIT_VECTOR);
+    load_item(&item, W_g, M_g, u_stride, uses);
+    for (int epoch = first; epoch < first + count; epoch++) {
+        resident_step steps[ITEM_VECTORS];
+        clear(item.total);
+        for (int row = 0; row < n_rows; row += TILE) {
+            __global const float *tile_g = X_g + (size_t)row * FEATURES;
+            if (row % BLOCK_ROWS == 0) clear(item.sum);
+#if LOCAL_MEMORY
+            barrier(CLK_LOCAL_MEM_FENCE); /* all have read the tile before */
+            for (int e = get_local_id(0); e < TILE * FEATURES; e += get_local_size(0))
+                FEATURE(x_l, e % TILE, e / TILE) = tile_g[e];
+            barrier(CLK_LOCAL_MEM_FENCE); /* publishes x_l */
+            add_tile(&item, x_l, row, min(n_rows - row, TILE));
+#else
+            add_tile(&item, tile_g, row, min(n_rows - row, TILE));
+#endif
+            if ((row + TILE) % BLOCK_ROWS == 0 || row + TILE >= n_rows)
+                EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) item.total[k][v] += item.sum[k][v];
+        }
+        EACH_LANES(v) {
+            const int at = unit + v * UNIT_VECTOR;
+            const vint left = UNIT_INTEGERS(UNIT_EPOCHS, at) - (vint)(epoch);
+            steps[v].step = unit_step_load(U_g, u_stride, at, epoch, epoch, uses);
+            steps[v].moves = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, at) : (vint)(0);
+        }
+        step_weights(&item, steps, uses, keep && epoch == first + count - 1, D_g, u_stride);
+    }
+    store_item(&item, W_g, M_g, u_stride, uses);
+}
