@@ -24,9 +24,10 @@ static const char help_usage[] =
     "                           two the second from a probability of 0.5 on\n"
     "  -k, --top K              write the names and probabilities of the K likeliest units of each row instead, as\n"
     "                           columns top1, p1, top2, p2, ...\n"
-    "  -o, --output FILE        write to FILE, which appears whole or not at all (default: stdout). The predictions "
-    "are\n"
-    "                           an array [rows, units] in FILE.npy and in FILE.safetensors, as tensor P; else CSV\n"
+    "  -o, --output FILE        write to FILE, which appears whole or not at all (default: stdout). FILE.npy is an\n"
+    "                           array [rows, units] of floats; FILE.npz and FILE.safetensors hold it as P; every "
+    "other\n"
+    "                           FILE, and stdout, is CSV, as --classes and --top are\n"
     "  -m, --memory-limit SIZE  what blocks of data may take, 16M or more (default: what is needed to be fast; at "
     "most\n"
     "                           half of this machine's memory each for a file that is not read in blocks and for its\n"
@@ -72,7 +73,7 @@ static int check(arguments *a, bool wants_classes) {
     if (wants_classes && a->n_top) return usage_error(verb, "--classes and --top exclude each other");
     a->kind = wants_classes ? PREDICTION_CLASSES : a->n_top ? PREDICTION_TOP : PREDICTION_PROBABILITIES;
     if (!prediction_format_find(a->output, &a->format))
-        return usage_error(verb, "-o '%s': predictions are written as .npy, .safetensors or CSV", a->output);
+        return usage_error(verb, "-o '%s': predictions are written as .npy, .npz, .safetensors or CSV", a->output);
     if (a->format != PREDICTION_CSV && a->kind != PREDICTION_PROBABILITIES)
         return usage_error(verb, "-o '%s' holds numbers only: %s writes names, as CSV", a->output,
                            wants_classes ? "--classes" : "--top");
@@ -192,8 +193,10 @@ static plethron_status predict(const arguments *a, plethron_error *err) {
     warn_of_diverged(bank);
     if (a->output) TRY(plethron_output_open(a->output, &file, err));
     watch_interrupts();
-    TRY(write_predictions(a, bank, file ? plethron_output_stream(file) : stdout, err));
-    if (file) TRY(plethron_output_commit(file, err));
+    status = write_predictions(a, bank, file ? plethron_output_stream(file) : stdout, err);
+    /* What could not be written the file gives the reason of. */
+    if (file && (status == PLETHRON_OK || ferror(plethron_output_stream(file))))
+        status = plethron_output_commit(file, err);
 out:
     plethron_output_close(file);
     plethron_bank_close(bank);
