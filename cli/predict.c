@@ -1,7 +1,6 @@
 /* plethron predict: a model applied to a table. */
 #define _POSIX_C_SOURCE 200809L
 
-#include "entity_models.h"
 #include "prediction_sparse.h"
 #include "progress.h"
 
@@ -40,7 +39,7 @@ static const char help_usage[] =
     "\n";
 static const char help_more[] =
     "A model of 'train --entity' predicts each row by the units of the row's entity; a row of an entity that it does\n"
-    "not know, and one with a feature that is not a number, gets an empty cell. It reads DATA as a whole.\n"
+    "not know gets an empty cell.\n"
     "\n"
     "A column is called after its target; with several classes TARGET=LABEL; units that share a name get their "
     "number,\n"
@@ -130,38 +129,6 @@ static void warn_of_diverged(const plethron_bank *bank) {
             plethron_bank_n_units(bank));
 }
 
-/* Every row by the units of its entity, of a table that is read as a whole: only then are the entities' labels those
- * that training saw. */
-static plethron_status predict_entities(const arguments *a, const entity_models *models, prediction_writer *writer,
-                                        plethron_error *err) {
-    plethron_status status;
-    plethron_table *table = NULL;
-    size_t n_unknown = 0, *columns = NULL;
-    int64_t *entities = NULL;
-    float *X = NULL;
-    const size_t n_features = plethron_bank_n_features(models->bank);
-    TRY(plethron_table_open(a->task.data, &table, err));
-    const size_t n_rows = plethron_table_n_rows(table);
-    TRY(allocate(n_features, sizeof *columns, &columns, err));
-    TRY(prediction_features(table, models->first, a->task.data, columns, err));
-    TRY(allocate(n_rows, n_features * sizeof *X, &X, err));
-    TRY(plethron_table_numbers(table, columns, n_features, X, err));
-    TRY(allocate(n_rows, sizeof *entities, &entities, err));
-    TRY(entity_models_find(models, table, entities, &n_unknown, err));
-    if (n_unknown)
-        say("%zu of %zu rows have a '%s' that the model does not know: they get no prediction", n_unknown, n_rows,
-            plethron_bank_entity_column(models->bank));
-    TRY(prediction_writer_begin(writer, err));
-    TRY(entity_models_predict(models, X, entities, n_rows, prediction_writer_rows, writer, err));
-    TRY(prediction_writer_end(writer, err));
-out:
-    free(entities);
-    free(X);
-    free(columns);
-    plethron_table_close(table);
-    return status;
-}
-
 static plethron_status write_predictions(const arguments *a, const plethron_bank *bank, FILE *stream,
                                          plethron_error *err) {
     plethron_status status = PLETHRON_OK;
@@ -174,11 +141,8 @@ static plethron_status write_predictions(const arguments *a, const plethron_bank
         writer.bank = models.first;
     }
     TRY(prediction_writer_open(&writer, err));
-    if (models.bank)
-        TRY(predict_entities(a, &models, &writer, err));
-    else
-        TRY(prediction_sparse(&a->task, &writer, &is_sparse, err));
-    if (!models.bank && !is_sparse) TRY(prediction_stream(&a->task, &writer, err));
+    if (!models.bank) TRY(prediction_sparse(&a->task, &writer, &is_sparse, err));
+    if (!is_sparse) TRY(prediction_stream(&a->task, models.bank ? &models : NULL, &writer, err));
 out:
     prediction_writer_release(&writer);
     entity_models_release(&models);

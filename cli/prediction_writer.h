@@ -5,7 +5,12 @@
 #include "labels.h"
 
 typedef enum prediction_kind { PREDICTION_PROBABILITIES, PREDICTION_CLASSES, PREDICTION_TOP } prediction_kind;
-typedef enum prediction_format { PREDICTION_CSV, PREDICTION_NPY, PREDICTION_NPZ, PREDICTION_SAFETENSORS } prediction_format;
+typedef enum prediction_format {
+    PREDICTION_CSV,
+    PREDICTION_NPY,
+    PREDICTION_NPZ,
+    PREDICTION_SAFETENSORS
+} prediction_format;
 
 typedef struct prediction_writer {
     FILE *stream;

@@ -9,11 +9,11 @@ enum { PLAN_TEXT = 256 };
 
 /* The context of watch_measures, watch_progress and watch_checkpoint. */
 typedef struct training_watch {
-    FILE *history;    /* takes the measures as CSV; NULL: none */
-    bool is_wanted;   /* show progress on stderr */
-    bool is_terminal; /* as one line that changes; else plain lines now and then */
-    bool line_stands; /* one is on the screen */
-    double shown_s;   /* when the last one was shown, in the training's time */
+    FILE *history;       /* takes the measures as CSV; NULL: none */
+    bool is_wanted;      /* show progress on stderr */
+    bool is_terminal;    /* as one line that changes; else plain lines now and then */
+    bool line_stands;    /* one is on the screen */
+    double shown_s;      /* when the last one was shown, in the training's time */
     int n_calls;         /* up to 2 */
     int64_t first_epoch; /* where the rate is counted from: the second call, since kernels are built before it */
     double first_s;
