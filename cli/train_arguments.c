@@ -122,8 +122,6 @@ static int check_arguments(train_arguments *a) {
         return usage_error(verb, "--history '%s' would overwrite DATA", a->history);
     if (file_same(a->history, a->model)) return usage_error(verb, "--history and -o are both '%s'", a->model);
     if (a->history_every && !a->history) return usage_error(verb, "--history-every needs --history");
-    if (a->history && a->bank.resume)
-        return usage_error(verb, "--history does not go with --resume: it would begin in the middle");
     if (a->bank.patience > 0 && a->hold_out == NO_FOLD) a->hold_out = 0;
     if (!a->bank.folds) a->bank.folds = DEFAULT_FOLDS;
     if (!a->bank.folds_column && a->hold_out >= a->bank.folds)

@@ -331,7 +331,7 @@ static plethron_status run_epochs(training *self, plethron_error *err) {
     bool go_on = tell_progress(self, n_live) && n_live > 0;
     if (go_on && every > 0) {
         TRY(measure(self, err));
-        tell_measures(self);
+        if (self->epochs_run % every == 0) tell_measures(self);
     }
     for (int64_t chunk = 1; go_on;) {
         TRY(compact(self, n_live, err));

@@ -505,7 +505,8 @@ typedef struct plethron_train_options {
     size_t struct_size;
     const char
         *strategy; /* "rows", "fused", "staged", "grouped", "sparse" or "host"; NULL or "": the planner chooses */
-    int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
+    int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only. A
+                              training that goes on calls it as one that was never stopped would from there on */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was
      * reached and returns PLETHRON_ERROR_INTERRUPTED. */
@@ -536,6 +537,8 @@ PLETHRON_API plethron_status plethron_checkpoint_save(const plethron_checkpoint 
                                                       plethron_error *err);
 PLETHRON_API plethron_status plethron_checkpoint_load(const char *path, plethron_checkpoint **out, plethron_error *err);
 PLETHRON_API void plethron_checkpoint_close(plethron_checkpoint *checkpoint);
+/* How many epochs were run. */
+PLETHRON_API int64_t plethron_checkpoint_epochs(const plethron_checkpoint *checkpoint);
 
 /* Trains every unit of the bank on the data set, on the data set's device, until its epochs are done or one of its
  * rules stops it. Units that have stopped cost nothing more. A bank that was trained before goes on from its weights

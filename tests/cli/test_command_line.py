@@ -105,7 +105,6 @@ USAGE_ERRORS = [
     (["train", "x.csv", "--target", "y", "-o", "m", "--checkpoint", "m"], "-o and --checkpoint are both 'm'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--resume", "m"], "-o and --resume are both 'm'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--history", "h", "--checkpoint", "h"], "--history and --checkpoint"),
-    (["train", "x.csv", "--target", "y", "-o", "m", "--history", "h", "--resume", "c"], "--history does not go"),
     (["sweep"], "DATA"),
     (["sweep", "x.csv", "--target", "y", "--table", "c", "--checkpoint", "c"], "--table and --checkpoint are both 'c'"),
     (["sweep", "x.csv", "--target", "y", "--level", "90"], "--level needs --bootstrap"),
