@@ -108,7 +108,6 @@ static bool parse_option(int option, const char *text, train_arguments *a) {
 static int check_entity(const train_arguments *a) {
     if (!a->bank.entity) return CLI_GO_ON;
     if (a->bank.batch) return usage_error(verb, "--batch does not go with --entity");
-    if (a->bank.auc) return usage_error(verb, "--auc does not go with --entity");
     return CLI_GO_ON;
 }
 

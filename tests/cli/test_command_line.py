@@ -96,7 +96,6 @@ USAGE_ERRORS = [
     (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "y"], "'y'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--features", "e", "--entity", "e"], "'e'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--folds-column", "e", "--entity", "e"], "'e'"),
-    (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "e", "--auc"], "--auc"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--entity", "e", "--batch", "16"], "--batch"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--history", "x.csv"], "'x.csv'"),
     (["train", "x.csv", "--target", "y", "-o", "m", "--table", "t"], "'--table'"),
