@@ -38,8 +38,9 @@ static const char help_usage[] =
     "  -h, --help               this text\n"
     "\n";
 static const char help_more[] =
-    "A model of 'train --entity' predicts each row by the units of the row's entity; a row of an entity that it does\n"
-    "not know gets an empty cell.\n"
+    "A model of 'train --entity' predicts each row by the units of the row's entity, on this machine's cores; a row "
+    "of\n"
+    "an entity that it does not know gets an empty cell.\n"
     "\n"
     "A column is called after its target; with several classes TARGET=LABEL; units that share a name get their "
     "number,\n"
