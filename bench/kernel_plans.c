@@ -195,7 +195,7 @@ static void record_training(plethron_device *device, const problem *p, plethron_
                                         .strategy = strategy,
                                         .on_progress = show_plan,
                                         .context = &plan,
-                                        .auc = p->features == FULL};
+                                        .auc = p->features == FULL || p->features == ENTITIES};
     plethron_bank *bank = make_bank(p);
     const plethron_status status = plethron_train(data, bank, &how, &err);
     if (status != PLETHRON_ERROR_UNSUPPORTED) check(status, label, &err);

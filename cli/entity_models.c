@@ -5,11 +5,16 @@
 #include "report.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+enum { SOME_ROWS = 4096 };
 
 void entity_models_release(entity_models *self) {
     plethron_bank_close(self->first);
+    plethron_labels_close(self->labels);
     free(self->units);
+    free(self->row_entities);
+    free(self->row_units);
+    free(self->column);
     *self = (entity_models){0};
 }
 
@@ -44,6 +49,27 @@ static plethron_status check_kinds(const entity_models *self, plethron_error *er
     return PLETHRON_OK;
 }
 
+static plethron_status make_labels(entity_models *self, plethron_error *err) {
+    plethron_status status;
+    const char **texts = NULL;
+    const size_t n_entities = plethron_bank_n_entities(self->bank);
+    TRY(allocate(n_entities, sizeof *texts, &texts, err));
+    for (size_t e = 0; e < n_entities; e++) texts[e] = plethron_bank_entity_label(self->bank, e);
+    TRY(plethron_labels_make(n_entities, texts, &self->labels, err));
+out:
+    free(texts);
+    return status;
+}
+
+static plethron_status make_room(entity_models *self, plethron_error *err) {
+    plethron_status status;
+    TRY(allocate(SOME_ROWS, sizeof *self->row_entities, &self->row_entities, err));
+    TRY(allocate(SOME_ROWS, sizeof *self->row_units, &self->row_units, err));
+    TRY(allocate(SOME_ROWS, sizeof *self->column, &self->column, err));
+out:
+    return status;
+}
+
 plethron_status entity_models_make(const plethron_bank *bank, entity_models *out, plethron_error *err) {
     plethron_status status;
     size_t *n = NULL, *first = NULL;
@@ -56,6 +82,8 @@ plethron_status entity_models_make(const plethron_bank *bank, entity_models *out
     TRY(allocate(self.n_columns, sizeof *first, &first, err));
     for (size_t i = 0; i < self.n_columns; i++) first[i] = (size_t)self.units[i];
     TRY(plethron_bank_select(bank, first, self.n_columns, &self.first, err));
+    TRY(make_labels(&self, err));
+    TRY(make_room(&self, err));
     *out = self;
     self = (entity_models){0};
 out:
@@ -67,88 +95,38 @@ out:
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
-typedef struct labelled_entity {
-    const char *label;
-    int64_t entity;
-} labelled_entity;
-
-static int compare(const void *a, const void *b) {
-    return strcmp(((const labelled_entity *)a)->label, ((const labelled_entity *)b)->label);
+const char *entity_models_text_column(const entity_models *self) {
+    return plethron_labels_numeric(self->labels) ? NULL : plethron_bank_entity_column(self->bank);
 }
 
-/* The entities by label, sorted. */
-static plethron_status sort_labels(const plethron_bank *bank, labelled_entity **out, plethron_error *err) {
-    const size_t n = plethron_bank_n_entities(bank);
-    plethron_status status = allocate(n, sizeof **out, out, err);
-    for (size_t e = 0; status == PLETHRON_OK && e < n; e++)
-        (*out)[e] = (labelled_entity){plethron_bank_entity_label(bank, e), (int64_t)e};
-    if (status == PLETHRON_OK) qsort(*out, n, sizeof **out, compare);
-    return status;
-}
-
-plethron_status entity_models_find(const entity_models *self, const plethron_table *table, int64_t *entities,
-                                   size_t *n_unknown, plethron_error *err) {
-    plethron_status status;
-    size_t column = 0;
-    plethron_classes *classes = NULL;
-    labelled_entity *known = NULL;
-    int64_t *of_class = NULL;
-    TRY(plethron_table_find(table, plethron_bank_entity_column(self->bank), &column, err));
-    TRY(plethron_table_entities(table, column, &classes, err));
-    TRY(sort_labels(self->bank, &known, err));
-    const size_t n_classes = plethron_classes_count(classes);
-    TRY(allocate(n_classes, sizeof *of_class, &of_class, err));
-    for (size_t c = 0; c < n_classes; c++) {
-        const labelled_entity wanted = {plethron_classes_label(classes, c), 0};
-        const labelled_entity *found =
-            bsearch(&wanted, known, plethron_bank_n_entities(self->bank), sizeof *known, compare);
-        of_class[c] = found ? found->entity : PLETHRON_NONE;
-    }
-    *n_unknown = 0;
-    for (size_t i = 0; i < plethron_table_n_rows(table); i++) {
-        entities[i] = of_class[(size_t)plethron_classes_codes(classes)[i]];
-        *n_unknown += entities[i] == PLETHRON_NONE;
-    }
-out:
-    free(of_class);
-    free(known);
-    plethron_classes_close(classes);
-    return status;
-}
-
-/* Predicts a block of rows, a column after another. */
-static plethron_status predict_columns(const entity_models *self, const float *X, const int64_t *entities,
-                                       size_t n_rows, int64_t *units, float *column, float *P, plethron_error *err) {
+/* Up to SOME_ROWS rows, whose entities are found, a column of P after another. */
+static plethron_status predict_columns(entity_models *self, const float *X, size_t n_rows, float *P,
+                                       plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     for (size_t c = 0; c < self->n_columns; c++) {
-        for (size_t i = 0; i < n_rows; i++)
-            units[i] =
-                entities[i] == PLETHRON_NONE ? PLETHRON_NONE : self->units[(size_t)entities[i] * self->n_columns + c];
-        TRY(plethron_predict_rows(self->bank, X, units, n_rows, column, err));
-        for (size_t i = 0; i < n_rows; i++) P[i * self->n_columns + c] = column[i];
+        for (size_t i = 0; i < n_rows; i++) {
+            const int64_t entity = self->row_entities[i];
+            self->row_units[i] =
+                entity == PLETHRON_NONE ? PLETHRON_NONE : self->units[(size_t)entity * self->n_columns + c];
+        }
+        TRY(plethron_predict_rows(self->bank, X, self->row_units, n_rows, self->column, err));
+        for (size_t i = 0; i < n_rows; i++) P[i * self->n_columns + c] = self->column[i];
     }
 out:
     return status;
 }
 
-plethron_status entity_models_predict(const entity_models *self, const float *X, const int64_t *entities, size_t n_rows,
-                                      block_visitor visit, void *context, plethron_error *err) {
-    enum { BLOCK_ROWS = 4096 };
+plethron_status entity_models_predict(entity_models *self, const plethron_table *table, size_t first_row,
+                                      const float *X, size_t n_rows, float *P, plethron_error *err) {
     plethron_status status;
-    int64_t *units = NULL;
-    float *column = NULL, *P = NULL;
-    TRY(allocate(BLOCK_ROWS, sizeof *units, &units, err));
-    TRY(allocate(BLOCK_ROWS, sizeof *column, &column, err));
-    TRY(allocate(BLOCK_ROWS, self->n_columns * sizeof *P, &P, err));
-    for (size_t first = 0; first < n_rows; first += BLOCK_ROWS) {
-        const size_t left = n_rows - first, count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
-        TRY(predict_columns(self, X + first * plethron_bank_n_features(self->bank), entities + first, count, units,
-                            column, P, err));
-        TRY(visit(context, P, first, count, err));
+    size_t column = 0;
+    TRY(plethron_table_find(table, plethron_bank_entity_column(self->bank), &column, err));
+    for (size_t i = 0; i < n_rows; i += SOME_ROWS) {
+        const size_t n = n_rows - i < SOME_ROWS ? n_rows - i : SOME_ROWS;
+        TRY(plethron_labels_find(self->labels, table, column, first_row + i, n, self->row_entities, err));
+        for (size_t r = 0; r < n; r++) self->n_unknown += self->row_entities[r] == PLETHRON_NONE;
+        TRY(predict_columns(self, X + i * plethron_bank_n_features(self->bank), n, P + i * self->n_columns, err));
     }
 out:
-    free(P);
-    free(column);
-    free(units);
     return status;
 }

@@ -1,7 +1,6 @@
 /* plethron predict: a model applied to a table. */
 #define _POSIX_C_SOURCE 200809L
 
-#include "entity_models.h"
 #include "prediction_sparse.h"
 #include "progress.h"
 
@@ -24,9 +23,10 @@ static const char help_usage[] =
     "                           two the second from a probability of 0.5 on\n"
     "  -k, --top K              write the names and probabilities of the K likeliest units of each row instead, as\n"
     "                           columns top1, p1, top2, p2, ...\n"
-    "  -o, --output FILE        write to FILE, which appears whole or not at all (default: stdout). The predictions "
-    "are\n"
-    "                           an array [rows, units] in FILE.npy and in FILE.safetensors, as tensor P; else CSV\n"
+    "  -o, --output FILE        write to FILE, which appears whole or not at all (default: stdout). FILE.npy is an\n"
+    "                           array [rows, units] of floats; FILE.npz and FILE.safetensors hold it as P; every "
+    "other\n"
+    "                           FILE, and stdout, is CSV, as --classes and --top are\n"
     "  -m, --memory-limit SIZE  what blocks of data may take, 16M or more (default: what is needed to be fast; at "
     "most\n"
     "                           half of this machine's memory each for a file that is not read in blocks and for its\n"
@@ -38,8 +38,9 @@ static const char help_usage[] =
     "  -h, --help               this text\n"
     "\n";
 static const char help_more[] =
-    "A model of 'train --entity' predicts each row by the units of the row's entity; a row of an entity that it does\n"
-    "not know, and one with a feature that is not a number, gets an empty cell. It reads DATA as a whole.\n"
+    "A model of 'train --entity' predicts each row by the units of the row's entity, on this machine's cores; a row "
+    "of\n"
+    "an entity that it does not know gets an empty cell.\n"
     "\n"
     "A column is called after its target; with several classes TARGET=LABEL; units that share a name get their "
     "number,\n"
@@ -72,7 +73,7 @@ static int check(arguments *a, bool wants_classes) {
     if (wants_classes && a->n_top) return usage_error(verb, "--classes and --top exclude each other");
     a->kind = wants_classes ? PREDICTION_CLASSES : a->n_top ? PREDICTION_TOP : PREDICTION_PROBABILITIES;
     if (!prediction_format_find(a->output, &a->format))
-        return usage_error(verb, "-o '%s': predictions are written as .npy, .safetensors or CSV", a->output);
+        return usage_error(verb, "-o '%s': predictions are written as .npy, .npz, .safetensors or CSV", a->output);
     if (a->format != PREDICTION_CSV && a->kind != PREDICTION_PROBABILITIES)
         return usage_error(verb, "-o '%s' holds numbers only: %s writes names, as CSV", a->output,
                            wants_classes ? "--classes" : "--top");
@@ -129,38 +130,6 @@ static void warn_of_diverged(const plethron_bank *bank) {
             plethron_bank_n_units(bank));
 }
 
-/* Every row by the units of its entity, of a table that is read as a whole: only then are the entities' labels those
- * that training saw. */
-static plethron_status predict_entities(const arguments *a, const entity_models *models, prediction_writer *writer,
-                                        plethron_error *err) {
-    plethron_status status;
-    plethron_table *table = NULL;
-    size_t n_unknown = 0, *columns = NULL;
-    int64_t *entities = NULL;
-    float *X = NULL;
-    const size_t n_features = plethron_bank_n_features(models->bank);
-    TRY(plethron_table_open(a->task.data, &table, err));
-    const size_t n_rows = plethron_table_n_rows(table);
-    TRY(allocate(n_features, sizeof *columns, &columns, err));
-    TRY(prediction_features(table, models->first, a->task.data, columns, err));
-    TRY(allocate(n_rows, n_features * sizeof *X, &X, err));
-    TRY(plethron_table_numbers(table, columns, n_features, X, err));
-    TRY(allocate(n_rows, sizeof *entities, &entities, err));
-    TRY(entity_models_find(models, table, entities, &n_unknown, err));
-    if (n_unknown)
-        say("%zu of %zu rows have a '%s' that the model does not know: they get no prediction", n_unknown, n_rows,
-            plethron_bank_entity_column(models->bank));
-    TRY(prediction_writer_begin(writer, err));
-    TRY(entity_models_predict(models, X, entities, n_rows, prediction_writer_rows, writer, err));
-    TRY(prediction_writer_end(writer, err));
-out:
-    free(entities);
-    free(X);
-    free(columns);
-    plethron_table_close(table);
-    return status;
-}
-
 static plethron_status write_predictions(const arguments *a, const plethron_bank *bank, FILE *stream,
                                          plethron_error *err) {
     plethron_status status = PLETHRON_OK;
@@ -173,11 +142,8 @@ static plethron_status write_predictions(const arguments *a, const plethron_bank
         writer.bank = models.first;
     }
     TRY(prediction_writer_open(&writer, err));
-    if (models.bank)
-        TRY(predict_entities(a, &models, &writer, err));
-    else
-        TRY(prediction_sparse(&a->task, &writer, &is_sparse, err));
-    if (!models.bank && !is_sparse) TRY(prediction_stream(&a->task, &writer, err));
+    if (!models.bank) TRY(prediction_sparse(&a->task, &writer, &is_sparse, err));
+    if (!is_sparse) TRY(prediction_stream(&a->task, models.bank ? &models : NULL, &writer, err));
 out:
     prediction_writer_release(&writer);
     entity_models_release(&models);
@@ -192,8 +158,10 @@ static plethron_status predict(const arguments *a, plethron_error *err) {
     warn_of_diverged(bank);
     if (a->output) TRY(plethron_output_open(a->output, &file, err));
     watch_interrupts();
-    TRY(write_predictions(a, bank, file ? plethron_output_stream(file) : stdout, err));
-    if (file) TRY(plethron_output_commit(file, err));
+    status = write_predictions(a, bank, file ? plethron_output_stream(file) : stdout, err);
+    /* What could not be written the file gives the reason of. */
+    if (file && (status == PLETHRON_OK || ferror(plethron_output_stream(file))))
+        status = plethron_output_commit(file, err);
 out:
     plethron_output_close(file);
     plethron_bank_close(bank);

@@ -102,6 +102,7 @@ enum { READER_SHARE = 2, PREDICTOR_SHARE = 4, BUFFER_SHARE = 12 };
 typedef struct stream {
     const prediction_task *task;
     const plethron_bank *bank;
+    entity_models *entities; /* NULL: all rows by the bank */
     plethron_reader *reader;
     plethron_device *device;
     plethron_predictor *predictor;
@@ -152,9 +153,10 @@ static plethron_status stream_prepare(stream *self, const plethron_table *first,
                                                 .memory_bytes = (size_t)(self->task->memory_bytes / PREDICTOR_SHARE)};
     TRY(allocate(plethron_bank_n_features(self->bank), sizeof *self->columns, &self->columns, err));
     TRY(prediction_features(first, self->bank, self->task->data, self->columns, err));
+    TRY(make_buffers(self, err));
+    if (self->entities) return status;
     TRY(plethron_device_open(self->task->device, &self->device, err));
     TRY(plethron_predictor_open(self->device, self->bank, &options, &self->predictor, err));
-    TRY(make_buffers(self, err));
 out:
     return status;
 }
@@ -167,7 +169,10 @@ static plethron_status predict_rows(stream *self, const plethron_table *block, s
     const double start_s = now_s();
     TRY(plethron_table_view(block, self->columns, plethron_bank_n_features(self->bank), first, n, self->X, &X, err));
     if (!self->writing.writer->n_rows && self->n_blocks == 1) TRY(prediction_writer_begin(self->writing.writer, err));
-    TRY(plethron_predictor_run(self->predictor, X, n, P, err));
+    if (self->entities)
+        TRY(entity_models_predict(self->entities, block, first, X, n, P, err));
+    else
+        TRY(plethron_predictor_run(self->predictor, X, n, P, err));
     const double predicted_s = now_s();
     TRY(write_start(&self->writing, P, n, err));
     self->predicting_s += predicted_s - start_s;
@@ -181,7 +186,7 @@ out:
 static plethron_status predict_block(stream *self, const plethron_table *block, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const size_t n_rows = plethron_table_n_rows(block);
-    if (!self->predictor) TRY(stream_prepare(self, block, err));
+    if (!self->columns) TRY(stream_prepare(self, block, err));
     for (size_t first = 0; first < n_rows; first += self->max_rows) {
         const size_t left = n_rows - first;
         TRY(predict_rows(self, block, first, left < self->max_rows ? left : self->max_rows, err));
@@ -195,6 +200,12 @@ static plethron_status next_block(stream *self, const plethron_table **block, pl
     const plethron_status status = plethron_reader_next(self->reader, block, err);
     self->reading_s += now_s() - start_s;
     return status;
+}
+
+static void say_unknown(const stream *self) {
+    if (!self->entities || !self->entities->n_unknown) return;
+    say("%zu of %zu rows have a '%s' that the model does not know: they get no prediction", self->entities->n_unknown,
+        (size_t)self->progress.n_rows, plethron_bank_entity_column(self->entities->bank));
 }
 
 static void say_times(const stream *self) {
@@ -213,13 +224,15 @@ static void share_cores(void) {
 #endif
 }
 
-plethron_status prediction_stream(const prediction_task *task, prediction_writer *writer, plethron_error *err) {
+plethron_status prediction_stream(const prediction_task *task, entity_models *entities, prediction_writer *writer,
+                                  plethron_error *err) {
     plethron_status status;
-    stream self = {.task = task, .bank = writer->bank, .writing.writer = writer};
+    stream self = {.task = task, .bank = writer->bank, .entities = entities, .writing.writer = writer};
     const plethron_reader_options options = {.struct_size = sizeof options,
                                              .memory_bytes = (size_t)(task->memory_bytes / READER_SHARE),
                                              .on_wait = may_go_on,
-                                             .context = &self};
+                                             .context = &self,
+                                             .text_column = entities ? entity_models_text_column(entities) : NULL};
     const plethron_table *block = NULL;
     share_cores();
     prediction_progress_start(&self.progress, !task->quiet);
@@ -232,6 +245,7 @@ plethron_status prediction_stream(const prediction_task *task, prediction_writer
     TRY(write_wait(&self.writing, err));
     TRY(prediction_writer_end(writer, err));
     prediction_progress_erase(&self.progress);
+    say_unknown(&self);
     if (task->verbose) say_times(&self);
 out:
     prediction_progress_erase(&self.progress);

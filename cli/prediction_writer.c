@@ -2,17 +2,21 @@
 
 #include "prediction_writer.h"
 
+#include "prediction_zip.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 bool prediction_format_find(const char *path, prediction_format *out) {
-    static const char *const read_only[] = {".npz", ".h5", ".hdf5", ".svm"};
+    static const char *const read_only[] = {".h5", ".hdf5", ".svm"};
     const char *dot = path ? strrchr(path, '.') : NULL;
     *out = PREDICTION_CSV;
     if (!dot) return true;
     if (strcmp(dot, ".npy") == 0) *out = PREDICTION_NPY;
+    if (strcmp(dot, ".npz") == 0) *out = PREDICTION_NPZ;
     if (strcmp(dot, ".safetensors") == 0) *out = PREDICTION_SAFETENSORS;
     for (size_t i = 0; i < sizeof read_only / sizeof *read_only; i++)
         if (strcmp(dot, read_only[i]) == 0) return false;
@@ -168,14 +172,35 @@ static void make_safetensors_header(const prediction_writer *self, size_t n_unit
     header[JSON_AT + n] = ' ';
 }
 
-static void write_array_header(const prediction_writer *self) {
-    char header[HEADER_BYTES];
+static void make_header(const prediction_writer *self, char header[HEADER_BYTES]) {
     const size_t n_units = plethron_bank_n_units(self->bank);
-    if (self->format == PREDICTION_NPY)
-        make_npy_header(self, n_units, header);
-    else
+    if (self->format == PREDICTION_SAFETENSORS)
         make_safetensors_header(self, n_units, header);
+    else
+        make_npy_header(self, n_units, header);
+}
+
+/* The NPY that an NPZ holds: its header and the rows. */
+static zip_entry npz_entry(const prediction_writer *self, const char header[HEADER_BYTES]) {
+    const uint64_t n_bytes = self->n_rows * plethron_bank_n_units(self->bank) * sizeof(float);
+    const uLong header_crc = crc32(0, (const Bytef *)header, HEADER_BYTES);
+    const uLong crc = crc32_combine(header_crc, self->crc, (z_off_t)n_bytes);
+    return (zip_entry){"P.npy", HEADER_BYTES + n_bytes, (uint32_t)crc};
+}
+
+static void write_array_head(const prediction_writer *self) {
+    char header[HEADER_BYTES];
+    make_header(self, header);
+    const zip_entry entry = npz_entry(self, header);
+    if (self->format == PREDICTION_NPZ) zip_write_head(&entry, self->stream);
     fwrite(header, 1, sizeof header, self->stream);
+}
+
+static void write_npz_tail(const prediction_writer *self) {
+    char header[HEADER_BYTES];
+    make_header(self, header);
+    const zip_entry entry = npz_entry(self, header);
+    zip_write_tail(&entry, self->stream);
 }
 
 /* ---- All --------------------------------------------------------------------------------------------------------- */
@@ -185,10 +210,10 @@ plethron_status prediction_writer_begin(prediction_writer *self, plethron_error 
         write_csv_header(self);
     else if (fseek(self->stream, 0, SEEK_SET) != 0)
         return fail(err, PLETHRON_ERROR_FILE,
-                    "NPY and safetensors are written to plain files only: their header "
+                    "NPY, NPZ and safetensors are written to plain files only: their header "
                     "needs the number of rows, which is known at the end");
     else
-        write_array_header(self);
+        write_array_head(self);
     return check_stream(self, err);
 }
 
@@ -201,15 +226,22 @@ plethron_status prediction_writer_rows(void *context, const float *P, size_t fir
         for (size_t i = 0; i < n_rows; i++) write_csv_row(self, P + i * n_units);
     else
         fwrite(P, sizeof *P, n_rows * n_units, self->stream);
+    if (self->format == PREDICTION_NPZ)
+        self->crc = (uint32_t)crc32_z(self->crc, (const Bytef *)P, n_rows * n_units * sizeof *P);
     self->n_rows += n_rows;
     return check_stream(self, err);
 }
 
+/* What stands behind the rows of an NPZ, and the header once more, now that the number of rows is known. */
+static plethron_status finish_array(const prediction_writer *self, plethron_error *err) {
+    if (self->format == PREDICTION_NPZ) write_npz_tail(self);
+    if (fseek(self->stream, 0, SEEK_SET) != 0)
+        return fail(err, PLETHRON_ERROR_FILE, "the predictions' header cannot be written");
+    write_array_head(self);
+    return PLETHRON_OK;
+}
+
 plethron_status prediction_writer_end(prediction_writer *self, plethron_error *err) {
-    if (self->format != PREDICTION_CSV) {
-        if (fseek(self->stream, 0, SEEK_SET) != 0)
-            return fail(err, PLETHRON_ERROR_FILE, "the predictions' header cannot be written");
-        write_array_header(self);
-    }
-    return check_stream(self, err);
+    const plethron_status status = self->format == PREDICTION_CSV ? PLETHRON_OK : finish_array(self, err);
+    return status == PLETHRON_OK ? check_stream(self, err) : status;
 }

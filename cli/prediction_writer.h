@@ -5,7 +5,12 @@
 #include "labels.h"
 
 typedef enum prediction_kind { PREDICTION_PROBABILITIES, PREDICTION_CLASSES, PREDICTION_TOP } prediction_kind;
-typedef enum prediction_format { PREDICTION_CSV, PREDICTION_NPY, PREDICTION_SAFETENSORS } prediction_format;
+typedef enum prediction_format {
+    PREDICTION_CSV,
+    PREDICTION_NPY,
+    PREDICTION_NPZ,
+    PREDICTION_SAFETENSORS
+} prediction_format;
 
 typedef struct prediction_writer {
     FILE *stream;
@@ -18,6 +23,7 @@ typedef struct prediction_writer {
     size_t n_decisions;
     char **names; /* of the units, of the other kinds in a CSV */
     uint64_t n_rows;
+    uint32_t crc; /* of the rows' bytes, in an NPZ */
 } prediction_writer;
 
 /* By the file's extension; CSV where it is none of a format's. False for formats that are read only. */

@@ -2,6 +2,8 @@
 
 #include "progress.h"
 
+#include "history.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -37,16 +39,9 @@ bool interrupt_came(void) {
     return interrupted;
 }
 
-void watch_history_header(const training_watch *watch) {
-    fputs("epoch,unit,error_sum,loss\n", watch->history);
-}
-
 void watch_measures(void *context, const plethron_measures *measures) {
     const training_watch *watch = context;
-    char error_sum[NUMBER_TEXT], loss[NUMBER_TEXT];
-    for (size_t j = 0; watch->history && j < measures->n_units; j++)
-        fprintf(watch->history, "%" PRId64 ",%zu,%s,%s\n", measures->epoch, j,
-                number_text(measures->error_sum[j], error_sum), number_text(measures->loss[j], loss));
+    if (watch->history) history_write(watch->history, measures);
 }
 
 /* ---- Progress of a training ------------------------------------------------------------------------------------- */

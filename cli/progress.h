@@ -31,7 +31,6 @@ training_watch watch_make(const bank_arguments *a, double begin_s);
 void watch_interrupts(void);
 bool interrupt_came(void);
 
-void watch_history_header(const training_watch *watch);
 void watch_measures(void *context, const plethron_measures *measures);
 bool watch_progress(void *context, const plethron_progress *progress);
 void watch_checkpoint(void *context, const plethron_checkpoint *checkpoint);

@@ -253,9 +253,29 @@ void report_units_briefly(const plethron_bank *bank) {
     print_units(bank, (const size_t[]){best, worst}, 2);
 }
 
+/* Trained to the end, and worse off than without any training. */
+static bool has_learnt_nothing(const plethron_unit *unit) {
+    const float log_loss = 0.6931472f, squared_loss = 0.125f; /* the most that p = 0.5 costs: log 2, and 0.5^2 / 2 */
+    return unit->state == PLETHRON_UNIT_MAX_EPOCHS && unit->epochs_done > 0 &&
+           unit->final_loss > 1.001f * (unit->loss == PLETHRON_LOSS_LOG ? log_loss : squared_loss);
+}
+
+static void warn_of_losses(const plethron_bank *bank) {
+    size_t n = 0;
+    for (size_t j = 0; j < plethron_bank_n_units(bank); j++) {
+        const plethron_unit unit = unit_get(bank, j);
+        n += has_learnt_nothing(&unit);
+    }
+    if (n)
+        say("%zu of %zu units: their loss is above that of p = 0.5 for every row; --standardize or a smaller --lr "
+            "helps",
+            n, plethron_bank_n_units(bank));
+}
+
 void report_warnings(const plethron_bank *bank) {
     size_t counts[N_STATES];
     count_states(bank, counts);
+    warn_of_losses(bank);
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++)
         if (counts[warnings[i].state])
             say("%zu of %zu units: %s: %s", counts[warnings[i].state], plethron_bank_n_units(bank),

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Everything that one sweep holds. */
 typedef struct sweep_job {
@@ -119,30 +120,73 @@ out:
 
 /* ---- Training ---------------------------------------------------------------------------------------------------- */
 
-static plethron_status train(const sweep_arguments *a, sweep_job *job, plethron_bank *bank, const char *strategy,
-                             bool auc, plethron_error *err) {
-    const bool compares = bank == job->bank;
+/* What is trained at once. */
+typedef struct sweep_stage {
+    plethron_bank *bank;
+    const char *strategy;
+    bool auc;
+    const char *suffix; /* of the names of its checkpoints */
+} sweep_stage;
+
+/* file + suffix, for free; NULL without a file. */
+static plethron_status stage_file(const char *file, const sweep_stage *stage, char **out, plethron_error *err) {
+    if (!file) return PLETHRON_OK;
+    const size_t size = strlen(file) + strlen(stage->suffix) + 1;
+    const plethron_status status = allocate(size, 1, out, err);
+    if (status == PLETHRON_OK) snprintf(*out, size, "%s%s", file, stage->suffix);
+    return status;
+}
+
+/* The stage's checkpoint, if one was reached and is of this stage: that depends on what the stages before gave. */
+static void find_resume(const sweep_job *job, const sweep_stage *stage, const char *file, plethron_checkpoint **out) {
+    plethron_error reason;
+    plethron_plan found = {.struct_size = sizeof found};
+    if (access(file, F_OK) != 0) return;
+    plethron_status status = plethron_checkpoint_load(file, out, &reason);
+    if (status == PLETHRON_OK) {
+        const plethron_train_options options = {
+            .struct_size = sizeof options, .strategy = stage->strategy, .auc = stage->auc, .resume = *out};
+        status = plethron_train_plan(job->data.dataset, stage->bank, &options, &found, &reason);
+    }
+    if (status == PLETHRON_OK) return;
+    say("%s; this one begins at its start", reason.text);
+    plethron_checkpoint_close(*out);
+    *out = NULL;
+}
+
+static plethron_status train(const sweep_arguments *a, sweep_job *job, const sweep_stage *stage, plethron_error *err) {
+    plethron_status status;
+    char *checkpoint = NULL, *resume_file = NULL;
+    plethron_checkpoint *resume = NULL;
     const bool checkpoint_failed = job->watch.checkpoint_failed;
+    TRY(stage_file(a->bank.checkpoint, stage, &checkpoint, err));
+    TRY(stage_file(a->bank.resume, stage, &resume_file, err));
+    if (resume_file && stage->bank != job->bank) find_resume(job, stage, resume_file, &resume);
     job->watch = watch_make(&a->bank, job->begin_s);
-    job->watch.checkpoint = a->bank.checkpoint;
+    job->watch.checkpoint = checkpoint;
     job->watch.checkpoint_failed = checkpoint_failed;
     const plethron_train_options options = {
         .struct_size = sizeof options,
-        .strategy = strategy,
+        .strategy = stage->strategy,
         .planning = (plethron_planning)a->bank.planning,
         .on_progress = watch_progress,
         .context = &job->watch,
-        .auc = auc,
+        .auc = stage->auc,
         .progress_loss = job->watch.is_wanted,
-        .on_checkpoint = compares && a->bank.checkpoint ? watch_checkpoint : NULL,
+        .on_checkpoint = checkpoint ? watch_checkpoint : NULL,
         .checkpoint_every_s = a->bank.every_s,
-        .resume = compares ? job->resume : NULL,
+        .resume = stage->bank == job->bank ? job->resume : resume,
     };
     const double begin_s = now_s();
-    const plethron_status status = plethron_train(job->data.dataset, bank, &options, err);
+    status = plethron_train(job->data.dataset, stage->bank, &options, err);
     job->seconds += now_s() - begin_s;
     watch_erase(&job->watch);
     if (!*job->plan) memcpy(job->plan, job->watch.plan, sizeof job->plan);
+out:
+    job->watch.checkpoint = a->bank.checkpoint; /* what is named where going on is spoken of */
+    plethron_checkpoint_close(resume);
+    free(resume_file);
+    free(checkpoint);
     return status;
 }
 
@@ -150,7 +194,7 @@ static plethron_status compare(const sweep_arguments *a, sweep_job *job, plethro
     plethron_status status;
     if (a->bank.verbose)
         say("training %zu units on %s", job->grid.count, plethron_device_describe(job->data.device)->name);
-    status = train(a, job, job->bank, a->bank.strategy, a->bank.auc, err);
+    status = train(a, job, &(sweep_stage){job->bank, a->bank.strategy, a->bank.auc, ""}, err);
     if (status != PLETHRON_OK && status != PLETHRON_ERROR_INTERRUPTED) return status;
     const plethron_status trained = status;
     if (a->table) TRY(ranking_write_units(&job->grid, job->bank, a->table, err));
@@ -167,12 +211,12 @@ static plethron_status train_best(const sweep_arguments *a, sweep_job *job, plet
     if (!a->model && !a->bootstrap) return status;
     if (a->bank.verbose) say("training the best combination on all %zu rows", job->data.n_samples);
     TRY(make_best(a, job, 0, &job->best, err));
-    TRY(train(a, job, job->best, strategy, a->bank.auc, err));
+    TRY(train(a, job, &(sweep_stage){job->best, strategy, a->bank.auc, ".best"}, err));
     if (a->model) TRY(plethron_bank_save(job->best, a->model, err));
     if (!a->bootstrap) goto out;
     if (a->bank.verbose) say("training %" PRId64 " bootstrap replicates of each of its units", a->bootstrap);
     TRY(make_best(a, job, (size_t)a->bootstrap, &job->replicates, err));
-    TRY(train(a, job, job->replicates, strategy, false, err));
+    TRY(train(a, job, &(sweep_stage){job->replicates, strategy, false, ".replicates"}, err));
 out:
     return status;
 }

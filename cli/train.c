@@ -1,6 +1,7 @@
 /* plethron train: from a table to a model. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "history.h"
 #include "labels.h"
 #include "progress.h"
 #include "report.h"
@@ -120,7 +121,10 @@ static plethron_status train_and_save(const train_arguments *a, training_job *jo
     if (a->history) {
         TRY(plethron_output_open(a->history, &history, err));
         watch->history = plethron_output_stream(history);
-        watch_history_header(watch);
+        if (job->resume)
+            TRY(history_go_on(a->history, plethron_checkpoint_epochs(job->resume), watch->history, err));
+        else
+            history_begin(watch->history);
     }
     const plethron_train_options train_options = {
         .struct_size = sizeof train_options,

@@ -108,7 +108,6 @@ static bool parse_option(int option, const char *text, train_arguments *a) {
 static int check_entity(const train_arguments *a) {
     if (!a->bank.entity) return CLI_GO_ON;
     if (a->bank.batch) return usage_error(verb, "--batch does not go with --entity");
-    if (a->bank.auc) return usage_error(verb, "--auc does not go with --entity");
     return CLI_GO_ON;
 }
 
@@ -122,8 +121,6 @@ static int check_arguments(train_arguments *a) {
         return usage_error(verb, "--history '%s' would overwrite DATA", a->history);
     if (file_same(a->history, a->model)) return usage_error(verb, "--history and -o are both '%s'", a->model);
     if (a->history_every && !a->history) return usage_error(verb, "--history-every needs --history");
-    if (a->history && a->bank.resume)
-        return usage_error(verb, "--history does not go with --resume: it would begin in the middle");
     if (a->bank.patience > 0 && a->hold_out == NO_FOLD) a->hold_out = 0;
     if (!a->bank.folds) a->bank.folds = DEFAULT_FOLDS;
     if (!a->bank.folds_column && a->hold_out >= a->bank.folds)

@@ -85,6 +85,10 @@ void plethron_checkpoint_close(plethron_checkpoint *checkpoint) {
     free(checkpoint);
 }
 
+int64_t plethron_checkpoint_epochs(const plethron_checkpoint *checkpoint) {
+    return checkpoint->epochs_run;
+}
+
 void checkpoint_take(plethron_checkpoint *checkpoint, const train_problem *problem, int64_t epochs_run) {
     checkpoint->epochs_run = epochs_run;
     for (int part = 0; part < CHECKPOINT_PARTS; part++) {

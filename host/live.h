@@ -98,10 +98,16 @@ plethron_status live_forward(const live_set *live, unit_shard shard, const row_b
                              size_t out_stride, bool activate, plethron_error *err);
 
 /* Sums for the area under each unit's ROC curve, on the rows it learns from or on those held out: [AUC_SUMS,
- * unit_stride]. Not where units have ranges. */
+ * unit_stride]. */
 plethron_status live_auc(live_set *live, bool held, float *totals, plethron_error *err);
 /* Bytes of its largest buffer; it takes two of them and little more. */
-size_t live_auc_bytes(const plethron_dataset *dataset);
+size_t live_auc_bytes(const train_problem *problem);
+/* Places in which n rows are sorted. */
+size_t live_auc_places(size_t n_rows);
+
+/* The same where units have ranges (live_auc_ranges.c); live_auc calls it. */
+plethron_status live_auc_ranges(live_set *live, bool held, float *totals, plethron_error *err);
+size_t live_auc_ranges_bytes(const train_problem *problem);
 
 /* Sparse features in the order of an epoch (live_sparse.c): the host transposes the rows again. */
 typedef struct sparse_shuffle sparse_shuffle;

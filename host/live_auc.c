@@ -17,14 +17,15 @@ typedef struct auc_run {
     size_t z_rows;
 } auc_run;
 
-static size_t power_of_two(size_t n) {
-    size_t power = 2;
-    while (power < n) power *= 2;
+size_t live_auc_places(size_t n_rows) {
+    size_t power = DATASET_TILE;
+    while (power < n_rows) power *= 2;
     return power;
 }
 
-size_t live_auc_bytes(const plethron_dataset *dataset) {
-    return power_of_two(dataset->n_samples) * SHARD_UNITS * sizeof(float);
+size_t live_auc_bytes(const train_problem *problem) {
+    if (problem->has_ranges) return live_auc_ranges_bytes(problem);
+    return live_auc_places(problem->dataset->n_samples) * SHARD_UNITS * sizeof(float);
 }
 
 static void run_close(auc_run *run) {
@@ -43,9 +44,9 @@ static plethron_status run_open(auc_run *run, plethron_error *err) {
     plethron_status status;
     const train_problem *p = run->live->problem;
     plethron_device *device = run->live->device;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "auc.cl"};
-    const size_t bytes = live_auc_bytes(p->dataset);
-    run->n_places = power_of_two(p->dataset->n_samples);
+    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "auc_area.cl", "auc.cl"};
+    const size_t bytes = live_auc_bytes(p);
+    run->n_places = live_auc_places(p->dataset->n_samples);
     run->z_rows = run->n_places < Z_ROWS ? run->n_places : Z_ROWS;
     TRY(tiling_program(device, &run->live->plan->tiling, p->uses, sources, sizeof sources / sizeof *sources,
                        &run->program, err));
@@ -116,6 +117,7 @@ plethron_status live_auc(live_set *live, bool held, float *totals, plethron_erro
     plethron_status status;
     auc_run run = {.live = live};
     const train_problem *p = live->problem;
+    if (p->has_ranges) return live_auc_ranges(live, held, totals, err);
     TRY(live_restore_order(live, err));
     TRY(run_open(&run, err));
     for (size_t unit = 0; unit < p->n_units; unit += SHARD_UNITS) {

@@ -85,7 +85,7 @@ static size_t units_that_fit(const train_problem *p, uint64_t memory_bytes, uint
 static plethron_status check_memory(const train_problem *p, const train_plan *plan, bool auc, plethron_error *err) {
     const plethron_device_info *info = plethron_device_describe(p->dataset->device);
     const live_size live = live_size_of(p);
-    const uint64_t sorted = auc ? live_auc_bytes(p->dataset) : 0;
+    const uint64_t sorted = auc ? live_auc_bytes(p) : 0;
     const uint64_t besides = plan->bytes > 2 * sorted ? plan->bytes : 2 * sorted;
     const uint64_t needed = data_bytes(p->dataset) + live.all + besides;
     const uint64_t largest = sorted > live.largest ? sorted : live.largest;
@@ -331,7 +331,7 @@ static plethron_status run_epochs(training *self, plethron_error *err) {
     bool go_on = tell_progress(self, n_live) && n_live > 0;
     if (go_on && every > 0) {
         TRY(measure(self, err));
-        tell_measures(self);
+        if (self->epochs_run % every == 0) tell_measures(self);
     }
     for (int64_t chunk = 1; go_on;) {
         TRY(compact(self, n_live, err));
@@ -359,8 +359,7 @@ out:
 
 /* ---- All of it --------------------------------------------------------------------------------------------------- */
 
-static plethron_status check_options(const plethron_train_options *options, const plethron_dataset *dataset,
-                                     plethron_error *err) {
+static plethron_status check_options(const plethron_train_options *options, plethron_error *err) {
     if (options->measure_every < 0)
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "measure_every is %lld: 0 or more is allowed",
                          (long long)options->measure_every);
@@ -371,9 +370,6 @@ static plethron_status check_options(const plethron_train_options *options, cons
     if (!(options->checkpoint_every_s >= 0.0))
         return error_set(err, PLETHRON_ERROR_ARGUMENT, "checkpoint_every_s is %g: 0 or more is allowed",
                          options->checkpoint_every_s);
-    if (options->auc && dataset->n_entities > 0)
-        return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
-                         "the area under the ROC curve with entities is not supported");
     return PLETHRON_OK;
 }
 
@@ -397,7 +393,7 @@ static plethron_status train(training *self, plethron_error *err) {
     size_t *all = NULL, n = 0;
     dataset_digest data;
     self->start_s = now_s();
-    TRY(check_options(&self->options, self->dataset, err));
+    TRY(check_options(&self->options, err));
     TRY(device_check_process(self->dataset->device, err));
     TRY(bank_problem_open(self->bank, self->dataset, &self->whole, err));
     if (self->options.on_checkpoint || self->options.resume) TRY(dataset_digest_find(self->dataset, &data, err));
@@ -487,7 +483,7 @@ plethron_status plethron_train_plan(const plethron_dataset *dataset, const pleth
         TRY(error_check_struct(options->struct_size, sizeof chosen, "plethron_train_options", err));
         memcpy(&chosen, options, options->struct_size);
     }
-    TRY(check_options(&chosen, dataset, err));
+    TRY(check_options(&chosen, err));
     TRY(bank_problem_open(bank, dataset, &whole, err));
     if (chosen.resume) TRY(dataset_digest_find(dataset, &data, err));
     TRY(resume(&chosen, bank, &data, &whole, &strategy_name, &epochs_run, err));

@@ -502,9 +502,10 @@ typedef enum plethron_planning {
 
 typedef struct plethron_train_options {
     size_t struct_size;
-    const char *strategy;  /* "rows", "fused", "staged", "resident", "grouped", "sparse" or "host"; NULL or "": the
-                              planner  chooses */
-    int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only */
+    /* "rows", "fused", "staged", "resident", "grouped", "sparse" or "host"; NULL or "": the planner chooses */
+    const char *strategy;
+    int64_t measure_every; /* call on_measures at the start, every so many epochs and at the end; 0: at the end only. A
+                              training that goes on calls it as one that was never stopped would from there on */
     void (*on_measures)(void *context, const plethron_measures *measures);
     /* Called between chunks of epochs, several times a second; false stops the training, which then keeps what was
      * reached and returns PLETHRON_ERROR_INTERRUPTED. */
@@ -535,6 +536,8 @@ PLETHRON_API plethron_status plethron_checkpoint_save(const plethron_checkpoint 
                                                       plethron_error *err);
 PLETHRON_API plethron_status plethron_checkpoint_load(const char *path, plethron_checkpoint **out, plethron_error *err);
 PLETHRON_API void plethron_checkpoint_close(plethron_checkpoint *checkpoint);
+/* How many epochs were run. */
+PLETHRON_API int64_t plethron_checkpoint_epochs(const plethron_checkpoint *checkpoint);
 
 /* Trains every unit of the bank on the data set, on the data set's device, until its epochs are done or one of its
  * rules stops it. Units that have stopped cost nothing more. A bank that was trained before goes on from its weights
@@ -664,6 +667,23 @@ PLETHRON_API const float *plethron_classes_codes(const plethron_classes *classes
 /* True when every label is a number. */
 PLETHRON_API bool plethron_classes_numeric(const plethron_classes *classes);
 
+/* Known labels, such as those of a model's entities, to be found in the columns of other tables, which may hold some of
+ * them only. texts [n_labels] are copied. Where each is a number, and all differ as numbers, cells are compared with
+ * them as numbers ("007" is 7), else as texts: just as plethron_table_entities made them.
+ * Cost: sorting; 24 bytes a label besides its text. */
+typedef struct plethron_labels plethron_labels;
+PLETHRON_API plethron_status plethron_labels_make(size_t n_labels, const char *const *texts, plethron_labels **out,
+                                                  plethron_error *err);
+PLETHRON_API void plethron_labels_close(plethron_labels *labels);
+PLETHRON_API bool plethron_labels_numeric(const plethron_labels *labels);
+/* Which label the cells of some rows are: codes [n_rows], PLETHRON_NONE for none of them. To be compared as texts, a
+ * column of a CSV that holds numbers only needs plethron_reader_options.text_column; numbers of other formats are
+ * compared as they are printed. Errors: PLETHRON_ERROR_FORMAT for an empty cell and, among numbers, for one that a
+ * float cannot tell from its neighbours, in any row of the table. Cost: a bisection a row, on all cores. */
+PLETHRON_API plethron_status plethron_labels_find(const plethron_labels *labels, const plethron_table *table,
+                                                  size_t column, size_t first_row, size_t n_rows, int64_t *codes,
+                                                  plethron_error *err);
+
 /* The numbers of some rows and columns, X [n_rows, n_columns]: *out points into the table where they lie there together
  * already, else to X, to which they are copied. Errors as plethron_table_numbers, of any row of the table. */
 PLETHRON_API plethron_status plethron_table_view(const plethron_table *table, const size_t *columns, size_t n_columns,
@@ -710,6 +730,8 @@ typedef struct plethron_reader_options {
     bool (*on_wait)(void *context); /* called several times a second while plethron_reader_next waits for the file;
                                        false makes it return PLETHRON_ERROR_INTERRUPTED. NULL: it waits */
     void *context;
+    const char *text_column; /* of a CSV: keeps its texts in every block, also where they are numbers; NULL: none. A
+                                name that no column has changes nothing */
 } plethron_reader_options;
 
 /* Opens what plethron_table_open opens. NPY from a plain file, and CSV also from a pipe, are read in blocks of rows,

@@ -54,38 +54,19 @@ __kernel void auc_sort(__global float *K_g, __global float *V_g, int n_units, in
     }
 }
 
-/* sum += x; what rounding loses goes to rest. */
-static inline void auc_add(vfloat *sum, vfloat *rest, vfloat x) {
-    const vfloat total = *sum + x;
-    const vfloat added = total - *sum;
-    *rest += (*sum - (total - added)) + (x - added);
-    *sum = total;
-}
-
 __kernel void auc_sum(__global const float *K_g, __global const float *V_g, __global float *T_g, int n_places,
                       int first_unit, int n_units, int stride, int u_stride) {
     const int unit = get_global_id(0) * UNIT_VECTOR;
     if (unit >= n_units) return;
-    const vfloat zero = (vfloat)(0.0f);
-    vfloat area = zero, area_rest = zero, below = zero, below_rest = zero, positives = zero, positives_rest = zero;
-    vfloat tied_positive = zero, tied_negative = zero, previous = (vfloat)(-INFINITY);
-    for (int i = 0; i <= n_places; i++) {
-        const size_t at = (size_t)(i < n_places ? i : 0) * stride + unit;
-        const vfloat key = i < n_places ? LOAD(__global, K_g + at) : (vfloat)(NAN); /* the end: unlike all */
-        const vfloat value = LOAD(__global, V_g + at);
-        /* a new key ends the rows that were tied */
-        const vfloat ended_positive = key == previous ? zero : tied_positive;
-        const vfloat ended_negative = key == previous ? zero : tied_negative;
-        auc_add(&area, &area_rest, ended_positive * fma((vfloat)(0.5f), ended_negative, below + below_rest));
-        auc_add(&below, &below_rest, ended_negative);
-        auc_add(&positives, &positives_rest, ended_positive);
-        tied_positive = (key == previous ? tied_positive : zero) + (value > zero ? value : zero);
-        tied_negative = (key == previous ? tied_negative : zero) + (value < zero ? -value : zero);
-        previous = key;
+    auc_area sums = auc_begin();
+    for (int i = 0; i < n_places; i++) {
+        const size_t at = (size_t)i * stride + unit;
+        auc_take(&sums, LOAD(__global, K_g + at), LOAD(__global, V_g + at));
     }
+    auc_end(&sums);
     __global float *total_g = T_g + first_unit + unit;
-    STORE(__global, total_g + (size_t)AUC_AREA * u_stride, area);
-    STORE(__global, total_g + (size_t)(AUC_AREA + 1) * u_stride, area_rest);
-    STORE(__global, total_g + (size_t)AUC_NEGATIVE * u_stride, below + below_rest);
-    STORE(__global, total_g + (size_t)AUC_POSITIVE * u_stride, positives + positives_rest);
+    STORE(__global, total_g + (size_t)AUC_AREA * u_stride, sums.area);
+    STORE(__global, total_g + (size_t)(AUC_AREA + 1) * u_stride, sums.area_rest);
+    STORE(__global, total_g + (size_t)AUC_NEGATIVE * u_stride, sums.below + sums.below_rest);
+    STORE(__global, total_g + (size_t)AUC_POSITIVE * u_stride, sums.positives + sums.positives_rest);
 }

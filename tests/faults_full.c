@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-enum { N = 20, N_UNITS = 18, N_TARGETS = 2 };
+enum { N = 20, N_UNITS = 18, N_TARGETS = 2, N_ENTITIES = 2 };
 
 static plethron_status create_sparse(plethron_device *device, const float X[N * FULL_FEATURES], const float *Y,
                                      const plethron_dataset_options *options, plethron_dataset **out,
@@ -23,8 +23,11 @@ static plethron_status create_sparse(plethron_device *device, const float X[N * 
     return plethron_dataset_create_sparse(device, &sparse, Y, N_TARGETS, options, out, err);
 }
 
-static plethron_status create_dataset(plethron_device *device, bool is_sparse, plethron_dataset **out,
+typedef enum rows_kind { DENSE, SPARSE, OF_ENTITIES } rows_kind;
+
+static plethron_status create_dataset(plethron_device *device, rows_kind kind, plethron_dataset **out,
                                       plethron_error *err) {
+    static const int64_t entity_offsets[N_ENTITIES + 1] = {0, 12, N};
     float X[N * FULL_FEATURES], Y[N * N_TARGETS], weights[N];
     uint8_t folds[N];
     for (int i = 0; i < N; i++) {
@@ -38,23 +41,30 @@ static plethron_status create_dataset(plethron_device *device, bool is_sparse, p
                                               .standardize = true,
                                               .sample_weights = weights,
                                               .n_weight_columns = 1,
-                                              .folds = folds};
-    if (is_sparse) return create_sparse(device, X, Y, &options, out, err);
+                                              .folds = folds,
+                                              .entity_offsets = kind == OF_ENTITIES ? entity_offsets : NULL,
+                                              .n_entities = kind == OF_ENTITIES ? N_ENTITIES : 0};
+    if (kind == SPARSE) return create_sparse(device, X, Y, &options, out, err);
     return plethron_dataset_create(device, X, N, FULL_FEATURES, Y, N_TARGETS, &options, out, err);
 }
 
 plethron_status full_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err) {
-    return create_dataset(device, false, out, err);
+    return create_dataset(device, DENSE, out, err);
 }
 
 plethron_status full_sparse_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err) {
-    return create_dataset(device, true, out, err);
+    return create_dataset(device, SPARSE, out, err);
 }
 
-static plethron_status create(size_t n_units, size_t batch_size, plethron_bank **out, plethron_error *err) {
+plethron_status entity_dataset(plethron_device *device, plethron_dataset **out, plethron_error *err) {
+    return create_dataset(device, OF_ENTITIES, out, err);
+}
+
+static plethron_status create(size_t n_units, size_t batch_size, bool has_entities, plethron_bank **out,
+                              plethron_error *err) {
     float l1[N_UNITS] = {0}, tolerance[N_UNITS] = {0};
     int64_t epochs[N_UNITS], target[N_UNITS], class[N_UNITS], optimizer[N_UNITS], schedule[N_UNITS], bits[N_UNITS];
-    int64_t fold[N_UNITS], patience[N_UNITS], column[N_UNITS];
+    int64_t fold[N_UNITS], patience[N_UNITS], column[N_UNITS], entity[N_UNITS];
     for (size_t j = 0; j < n_units; j++) {
         const bool stays = j < 2;
         l1[j] = 0.01f * (float)(j % 2);
@@ -68,6 +78,7 @@ static plethron_status create(size_t n_units, size_t batch_size, plethron_bank *
         fold[j] = stays ? 4 : PLETHRON_NONE;
         patience[j] = stays ? 2 : 0;
         column[j] = j % 2 ? 0 : PLETHRON_NONE;
+        entity[j] = has_entities ? (int64_t)(j % N_ENTITIES) : PLETHRON_NONE;
     }
     const plethron_bank_options options = {
         .struct_size = sizeof options,
@@ -84,16 +95,21 @@ static plethron_status create(size_t n_units, size_t batch_size, plethron_bank *
         .balanced = {bits, n_units},
         .weight_column = {column, n_units},
         .excluded_fold = {fold, n_units},
-        .bootstrap = {bits, n_units},
+        .bootstrap = {bits, has_entities ? 0 : n_units},
+        .entity = {entity, n_units},
         .batch_size = batch_size,
     };
     return plethron_bank_create(FULL_FEATURES, n_units, &options, out, err);
 }
 
 plethron_status full_bank(plethron_bank **out, plethron_error *err) {
-    return create(N_UNITS, 0, out, err);
+    return create(N_UNITS, 0, false, out, err);
 }
 
 plethron_status batched_bank(plethron_bank **out, plethron_error *err) {
-    return create(1, 16, out, err);
+    return create(1, 16, false, out, err);
+}
+
+plethron_status entity_bank(plethron_bank **out, plethron_error *err) {
+    return create(N_UNITS, 0, true, out, err);
 }

@@ -100,6 +100,14 @@ static plethron_status create_batched_bank(scene *s, plethron_error *err) {
     return batched_bank(&s->bank, err);
 }
 
+static plethron_status create_entity_dataset(scene *s, plethron_error *err) {
+    return entity_dataset(s->device, &s->dataset, err);
+}
+
+static plethron_status create_entity_bank(scene *s, plethron_error *err) {
+    return entity_bank(&s->bank, err);
+}
+
 static plethron_status train_with_areas(scene *s, plethron_error *err) {
     const plethron_train_options options = {.struct_size = sizeof options, .measure_every = 2, .auc = true};
     return train_with_tiling(s->dataset, s->bank, &options, narrow_tiling(), err);
@@ -223,6 +231,16 @@ static plethron_status find_classes(scene *s, plethron_error *err) {
     return plethron_table_classes(s->table, 0, &s->classes, err);
 }
 
+static plethron_status make_labels(scene *s, plethron_error *err) {
+    static const char *const texts[] = {"Person 1", "Person 3"};
+    return plethron_labels_make(COUNT(texts), texts, &s->labels, err);
+}
+
+static plethron_status find_labels(scene *s, plethron_error *err) {
+    int64_t codes[SCENE_SAMPLES];
+    return plethron_labels_find(s->labels, s->table, 1, 0, SCENE_SAMPLES, codes, err);
+}
+
 /* As little as can be measured; what was measured before stays after a failure. */
 static plethron_status measure_ceilings(scene *s, plethron_error *err) {
     static const ceilings_effort little = {
@@ -235,6 +253,7 @@ static plethron_status measure_ceilings(scene *s, plethron_error *err) {
 
 /* All closing functions take NULL. */
 void scene_clear(scene *s) {
+    plethron_labels_close(s->labels);
     plethron_classes_close(s->classes);
     plethron_sparse_table_close(s->sparse);
     plethron_table_close(s->table);
@@ -242,6 +261,7 @@ void scene_clear(scene *s) {
     plethron_bank_close(s->bank);
     plethron_dataset_close(s->dataset);
     plethron_device_close(s->device);
+    s->labels = NULL;
     s->classes = NULL;
     s->table = NULL;
     s->checkpoint = NULL;
@@ -276,12 +296,15 @@ const stage stages[N_STAGES] = {
     {"safetensors", {open_safetensors}},
     {"svmlight", {open_svmlight}},
     {"classes", {open_csv, find_classes}},
+    {"labels", {make_labels}},
+    {"labels of rows", {open_csv, make_labels, find_labels}},
 };
 
 const stage full_stages[N_FULL_STAGES] = {
     {"full data set", {open_device, create_full_dataset}},
     {"full bank", {create_full_bank}},
     {"train a full bank", {open_device, create_full_dataset, create_full_bank, train_with_areas}},
+    {"train units of entities", {open_device, create_entity_dataset, create_entity_bank, train_with_areas}},
     {"train in batches", {open_device, create_full_dataset, create_batched_bank, train_with_areas}},
 };
 

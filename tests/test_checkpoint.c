@@ -289,6 +289,7 @@ static int open_scene(void **state) {
     plethron_bank *bank = bank_of_kind(&s->kind);
     assert_int_equal(train_until(host_way(), dataset, bank, NULL, &stop), PLETHRON_ERROR_INTERRUPTED);
     check_ok(plethron_checkpoint_load(s->path, &s->checkpoint, &case_error));
+    assert_true(plethron_checkpoint_epochs(s->checkpoint) > 0);
     plethron_bank_close(bank);
     plethron_dataset_close(dataset);
     *state = s;

@@ -52,6 +52,7 @@ static void expect_untouched(const scene *now, const scene *before, const plethr
     assert_ptr_equal(now->table, before->table);
     assert_ptr_equal(now->sparse, before->sparse);
     assert_ptr_equal(now->classes, before->classes);
+    assert_ptr_equal(now->labels, before->labels);
     assert_memory_equal(now->P, before->P, sizeof now->P);
     if (now->bank) assert_true(support_same_banks(now->bank, bank_before));
 }
@@ -90,6 +91,7 @@ static void expect_result(const scene *s, const scene *reference) {
     assert_int_equal(s->table != NULL, reference->table != NULL);
     assert_int_equal(s->sparse != NULL, reference->sparse != NULL);
     assert_int_equal(s->classes != NULL, reference->classes != NULL);
+    assert_int_equal(s->labels != NULL, reference->labels != NULL);
     assert_memory_equal(s->P, reference->P, sizeof s->P);
     if (s->bank) assert_true(support_same_banks(s->bank, reference->bank));
 }

@@ -263,7 +263,7 @@ static void finds_columns_by_name(void **state) {
     plethron_error err;
     size_t column = 9;
     assert_fails(PLETHRON_ERROR_ARGUMENT, plethron_table_find(table, "smoking", &column, &err), &err,
-                 "t.csv: no column 'smoking'", "'Person', 'Smoking', 'Obesity'");
+                 "t.csv: no column 'smoking', but 'Smoking': the file has ", "'Person', 'Smoking', 'Obesity'");
     assert_int_equal(column, 9);
     assert_works(plethron_table_find(table, "Obesity", &column, &err), &err);
     assert_int_equal(column, 2);

@@ -119,12 +119,12 @@ static void keeps_to_the_limit(void **state) {
     plethron_error err;
     plethron_table *table = NULL;
     support_write(file->path, "a,b\n1,2\n3,4\n", 12);
-    assert_fails(PLETHRON_ERROR_MEMORY, table_open(file->path, 15, &table, &err), &err,
+    assert_fails(PLETHRON_ERROR_MEMORY, table_open(file->path, 15, NULL, &table, &err), &err,
                  "2 rows x 2 columns of 4 bytes: at most 15 bytes are allowed");
-    assert_fails(PLETHRON_ERROR_MEMORY, table_open(file->path, 11, &table, &err), &err,
+    assert_fails(PLETHRON_ERROR_MEMORY, table_open(file->path, 11, NULL, &table, &err), &err,
                  "t.csv: holds 12 bytes or more: at most 11 are allowed");
     assert_null(table);
-    assert_works(table_open(file->path, 16, &table, &err), &err);
+    assert_works(table_open(file->path, 16, NULL, &table, &err), &err);
     plethron_table_close(table);
     /* As many lines as bytes, and a row of many columns: not a row a line. */
     enum { N_COLUMNS = 1000, N_LINES = 100000 };
@@ -137,7 +137,7 @@ static void keeps_to_the_limit(void **state) {
     const size_t n = (size_t)(at - text);
     support_write(file->path, text, n);
     free(text);
-    assert_works(table_open(file->path, 8 * n, &table, &err), &err);
+    assert_works(table_open(file->path, 8 * n, NULL, &table, &err), &err);
     assert_int_equal(plethron_table_n_rows(table), 1);
     plethron_table_close(table);
 }

@@ -36,10 +36,10 @@ static plethron_dataset *make(plethron_device *device, bool with_entities) {
     return dataset;
 }
 
-static void expect_refused(plethron_dataset *dataset, const plethron_bank_options *bank_options, bool auc,
+static void expect_refused(plethron_dataset *dataset, const plethron_bank_options *bank_options,
                            plethron_status expected, const char *text, const char *more) {
     plethron_error err;
-    const plethron_train_options options = {.struct_size = sizeof options, .auc = auc};
+    const plethron_train_options options = {.struct_size = sizeof options};
     plethron_bank *bank = support_bank(N_FEATURES, N_UNITS, bank_options),
                   *before = support_bank(N_FEATURES, N_UNITS, bank_options);
     plethron_plan plan = {.struct_size = sizeof plan, .seconds = 77.0};
@@ -62,19 +62,19 @@ static void refuse_rows(plethron_device *device) {
     plethron_dataset *bare = support_dataset(device, X, N, N_FEATURES, Y, 1, false);
     plethron_bank_options options = {.struct_size = sizeof options, .weight_column = {column, N_UNITS}};
     const plethron_status argument = PLETHRON_ERROR_ARGUMENT;
-    expect_refused(dataset, &options, false, argument, "weight_column of unit 1 is 1", "1 columns of sample weights");
-    expect_refused(bare, &options, false, argument, "weight_column of unit 0 is 0", "0 columns of sample weights");
+    expect_refused(dataset, &options, argument, "weight_column of unit 1 is 1", "1 columns of sample weights");
+    expect_refused(bare, &options, argument, "weight_column of unit 0 is 0", "0 columns of sample weights");
     options = (plethron_bank_options){.struct_size = sizeof options, .excluded_fold = {fold, N_UNITS}};
-    expect_refused(dataset, &options, false, argument, "excluded_fold of unit 1 is 3", "3 folds");
-    expect_refused(bare, &options, false, argument, "excluded_fold of unit 0 is 2", "0 folds");
+    expect_refused(dataset, &options, argument, "excluded_fold of unit 1 is 3", "3 folds");
+    expect_refused(bare, &options, argument, "excluded_fold of unit 0 is 2", "0 folds");
     options = (plethron_bank_options){.struct_size = sizeof options, .entity = {entity, N_UNITS}};
-    expect_refused(dataset, &options, false, argument, "entity of unit 1 is 0", "0 entities");
+    expect_refused(dataset, &options, argument, "entity of unit 1 is 0", "0 entities");
     options = (plethron_bank_options){
         .struct_size = sizeof options, .patience = {patience, N_UNITS}, .excluded_fold = {held, N_UNITS}};
-    expect_refused(dataset, &options, false, argument, "unit 1 has a patience of 5 epochs", "no excluded fold");
+    expect_refused(dataset, &options, argument, "unit 1 has a patience of 5 epochs", "no excluded fold");
     options =
         (plethron_bank_options){.struct_size = sizeof options, .tolerance = {tolerance, N_UNITS}, .batch_size = 16};
-    expect_refused(dataset, &options, false, argument, "unit 1 has a tolerance of 0.25", "batch_size 16");
+    expect_refused(dataset, &options, argument, "unit 1 has a tolerance of 0.25", "batch_size 16");
     plethron_dataset_close(bare);
     plethron_dataset_close(dataset);
 }
@@ -88,17 +88,15 @@ static void refuse_entities(plethron_device *device) {
     const int64_t some[] = {0, PLETHRON_NONE}, beyond[] = {2, 3}, entities[] = {0, 2}, yes[] = {0, 1};
     plethron_dataset *dataset = make(device, true);
     plethron_bank_options options = {.struct_size = sizeof options, .entity = {some, N_UNITS}};
-    expect_refused(dataset, &options, false, PLETHRON_ERROR_ARGUMENT, "unit 1 has no entity", "3 entities");
+    expect_refused(dataset, &options, PLETHRON_ERROR_ARGUMENT, "unit 1 has no entity", "3 entities");
     options.entity.values = beyond;
-    expect_refused(dataset, &options, false, PLETHRON_ERROR_ARGUMENT, "entity of unit 1 is 3", "3 entities");
+    expect_refused(dataset, &options, PLETHRON_ERROR_ARGUMENT, "entity of unit 1 is 3", "3 entities");
     options.entity.values = entities;
     options.bootstrap = (plethron_integers){yes, N_UNITS};
-    expect_refused(dataset, &options, false, PLETHRON_ERROR_UNSUPPORTED, "a bootstrap with entities", "unit 1");
+    expect_refused(dataset, &options, PLETHRON_ERROR_UNSUPPORTED, "a bootstrap with entities", "unit 1");
     options.bootstrap = (plethron_integers){0};
     options.batch_size = 16;
-    expect_refused(dataset, &options, false, PLETHRON_ERROR_UNSUPPORTED, "a batch size with entities", "unit 0");
-    options.batch_size = 0;
-    expect_refused(dataset, &options, true, PLETHRON_ERROR_UNSUPPORTED, "area under the ROC curve", "entities");
+    expect_refused(dataset, &options, PLETHRON_ERROR_UNSUPPORTED, "a batch size with entities", "unit 0");
     plethron_dataset_close(dataset);
 }
 

@@ -369,7 +369,7 @@ static plethron_status make_cells(const csv_reader *reader, size_t *n_text_colum
     plethron_table *table = reader->table;
     *n_text_columns = 0;
     for (size_t c = 0; c < table->n_columns; c++) {
-        bool is_text = false;
+        bool is_text = table->text_column && strcmp(table->columns[c].name, table->text_column) == 0;
         for (size_t i = 0; i < reader->n_chunks; i++) is_text = is_text || reader->chunks[i].columns[c].is_text;
         if (!is_text) continue;
         void *cells = NULL;

@@ -131,13 +131,15 @@ out:
     return status;
 }
 
-plethron_status table_open(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err) {
+plethron_status table_open(const char *path, size_t limit_bytes, const char *text_column, plethron_table **out,
+                           plethron_error *err) {
     plethron_status status;
     plethron_table *table = NULL;
     open_path split = {0};
     if (!path) return error_set(err, PLETHRON_ERROR_ARGUMENT, "the path of the file to read is NULL");
     TRY(split_path(path, &split, err));
     TRY(table_make(path, limit_bytes, &table, err));
+    table->text_column = text_column;
     TRY(read_table(&split, table, err));
     if (!table->by_name) TRY(table_sort_names(table, err));
     *out = table;
@@ -149,12 +151,13 @@ out:
 }
 
 plethron_status table_open_content(const char *path, char **bytes, size_t n_bytes, size_t limit_bytes,
-                                   plethron_table **out, plethron_error *err) {
+                                   const char *text_column, plethron_table **out, plethron_error *err) {
     plethron_status status;
     plethron_table *table = NULL;
     char *file = NULL;
     TRY(memory_copy_text(path, &file, err));
     TRY(table_make(path, limit_bytes, &table, err));
+    table->text_column = text_column;
     TRY(read_bytes(&(open_path){file, NULL}, bytes, n_bytes, table, err));
     if (!table->by_name) TRY(table_sort_names(table, err));
     *out = table;
@@ -166,7 +169,7 @@ out:
 }
 
 plethron_status plethron_table_open(const char *path, plethron_table **out, plethron_error *err) {
-    return table_open(path, file_memory_limit(), out, err);
+    return table_open(path, file_memory_limit(), NULL, out, err);
 }
 
 /* ---- Sparse tables ----------------------------------------------------------------------------------------------- */

@@ -89,7 +89,7 @@ static bool wait_until_filled(plethron_reader *reader) {
 
 static plethron_status open_whole(plethron_reader *reader, plethron_error *err) {
     reader->is_whole = true;
-    return table_open(reader->path, reader->limit_bytes, &reader->table, err);
+    return table_open(reader->path, reader->limit_bytes, reader->text_column, &reader->table, err);
 }
 
 /* The layout of an NPY whose header lies in the head; false for one that reading it whole will refuse, too. */
@@ -111,7 +111,8 @@ static plethron_status open_content(plethron_reader *reader, reader_slot *slot, 
         TRY(reader_read_on(reader, slot, err));
     }
     reader->is_whole = true;
-    TRY(table_open_content(reader->path, &slot->bytes, slot->n_bytes, reader->limit_bytes, &reader->table, err));
+    TRY(table_open_content(reader->path, &slot->bytes, slot->n_bytes, reader->limit_bytes, reader->text_column,
+                           &reader->table, err));
 out:
     return status;
 }
@@ -184,13 +185,14 @@ static plethron_status make(const char *path, const plethron_reader_options *opt
     reader->context = options->context;
     reader->limit_bytes = options->memory_bytes ? options->memory_bytes / 2 : file_memory_limit();
     reader->block_bytes = block_size(options->memory_bytes ? options->memory_bytes : SIZE_MAX);
-    TRY(memory_copy_text(path, &reader->path, err));
     pthread_mutex_init(&reader->mutex, NULL);
     pthread_cond_init(&reader->condition, NULL);
+    TRY(memory_copy_text(path, &reader->path, err));
+    if (options->text_column) TRY(memory_copy_text(options->text_column, &reader->text_column, err));
     *out = reader;
     memory = NULL;
 out:
-    free(memory);
+    plethron_reader_close(memory);
     return status;
 }
 
@@ -225,6 +227,7 @@ void plethron_reader_close(plethron_reader *reader) {
     if (reader->fd >= 0) file_close(reader->fd);
     pthread_cond_destroy(&reader->condition);
     pthread_mutex_destroy(&reader->mutex);
+    free(reader->text_column);
     free(reader->path);
     free(reader);
 }

@@ -24,6 +24,7 @@ enum { READER_N_SLOTS = 2 };
 
 struct plethron_reader {
     char *path;
+    char *text_column; /* or NULL */
     bool (*on_wait)(void *context);
     void *context;
     size_t limit_bytes; /* of a table */

@@ -128,6 +128,7 @@ plethron_status reader_take_text(plethron_reader *reader, const reader_slot *slo
     /* The block bounds its values; their room is reckoned by lines, which cells may hold, too. */
     TRY(table_make(reader->path, file_memory_limit(), &reader->table, err));
     reader->table->is_part = true;
+    reader->table->text_column = reader->text_column;
     reader->table->n_rows_before = reader->n_rows;
     reader->table->n_lines_before = reader->n_lines;
     TRY(csv_read(slot->bytes, slot->n_bytes, CSV_CHUNK_BYTES, reader->table, err));

@@ -46,8 +46,8 @@ static plethron_status read_length(const unsigned char *bytes, size_t n_bytes, c
                  limit = rest < SAFETENSORS_MAX_HEADER_BYTES ? rest : SAFETENSORS_MAX_HEADER_BYTES;
     if (value > limit)
         return error_set(err, PLETHRON_ERROR_FORMAT,
-                         "%s: the header's length is %llu bytes: at most %zu were expected, as the file is no longer "
-                         "or the format forbids it",
+                         "%s: no safetensors file, or not all of one: the header's length is %llu bytes: at most %zu "
+                         "were expected, as the file is no longer or the format forbids it",
                          path, (unsigned long long)value, limit);
     *length = (size_t)value;
     return PLETHRON_OK;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 plethron_status table_make(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err) {
     plethron_status status;
@@ -188,6 +189,13 @@ static int compare_name(const void *name, const void *column) {
     return strcmp(name, (*(const table_column *const *)column)->name);
 }
 
+/* The first name that differs in upper and lower case only, or NULL. */
+static const char *find_in_other_case(const plethron_table *table, const char *name) {
+    for (size_t c = 0; c < table->n_columns; c++)
+        if (strcasecmp(table->columns[c].name, name) == 0) return table->columns[c].name;
+    return NULL;
+}
+
 plethron_status plethron_table_find(const plethron_table *table, const char *name, size_t *column,
                                     plethron_error *err) {
     if (find_number(table, name, column)) return PLETHRON_OK;
@@ -197,10 +205,12 @@ plethron_status plethron_table_find(const plethron_table *table, const char *nam
         *column = (size_t)(*found - table->columns);
         return PLETHRON_OK;
     }
-    char shown[FILE_SHOWN_SIZE], list[640];
+    char shown[FILE_SHOWN_SIZE], alike[FILE_SHOWN_SIZE], list[640];
     list_names(table, list, sizeof list);
-    return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: no column '%s': the file has %zu, %s", table->path,
-                     file_show(name, shown), table->n_columns, list);
+    const char *other = find_in_other_case(table, name);
+    return error_set(err, PLETHRON_ERROR_ARGUMENT, "%s: no column '%s'%s%s%s: the file has %zu, %s", table->path,
+                     file_show(name, shown), other ? ", but '" : "", other ? file_show(other, alike) : "",
+                     other ? "'" : "", table->n_columns, list);
 }
 
 plethron_status table_check_column(const plethron_table *table, size_t column, plethron_error *err) {

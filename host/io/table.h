@@ -24,8 +24,9 @@ typedef struct table_column {
 } table_column;
 
 struct plethron_table {
-    char *path;         /* with the part after ":", as in the caller's words; for errors */
-    size_t limit_bytes; /* of the values */
+    char *path;              /* with the part after ":", as in the caller's words; for errors */
+    size_t limit_bytes;      /* of the values */
+    const char *text_column; /* keeps its texts, also where they are numbers; NULL: none. Borrowed while it is read */
     size_t n_rows;
     bool is_part;          /* of a file's rows, which may be none */
     size_t n_rows_before;  /* in the file, and */
@@ -72,11 +73,13 @@ plethron_status table_cell_error(const plethron_table *table, const table_column
 /* A table without columns and rows; `path` names it in errors. */
 plethron_status table_make(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err);
 
-/* plethron_table_open with a limit for the file's content and for the values. */
-plethron_status table_open(const char *path, size_t limit_bytes, plethron_table **out, plethron_error *err);
+/* plethron_table_open with a limit for the file's content and for the values, and a column that keeps its texts, or
+ * NULL. */
+plethron_status table_open(const char *path, size_t limit_bytes, const char *text_column, plethron_table **out,
+                           plethron_error *err);
 
 /* The same of a content at hand, behind which stands a NUL: *bytes is for free, and NULL when it was taken over. */
 plethron_status table_open_content(const char *path, char **bytes, size_t n_bytes, size_t limit_bytes,
-                                   plethron_table **out, plethron_error *err);
+                                   const char *text_column, plethron_table **out, plethron_error *err);
 
 #endif

@@ -104,6 +104,35 @@ def test_a_row_of_an_unknown_store_gets_no_prediction(stores):
     assert "1 of 2 rows have a 'store' that the model does not know" in done.stderr
 
 
+def test_predict_in_blocks(stores):
+    """Blocks of 1 MiB; the same file at once gives the same bits."""
+    program, (store, X, y), _ = stores
+    data = write_rows(program, "large.csv", store, X, y, np.resize(np.arange(len(store)), 4 * len(store)))
+    assert data.stat().st_size > 4 << 20
+    for name, options in [("whole.npy", []), ("blocks.npy", ["--memory-limit", "16M"])]:
+        program.run("predict", "stores.safetensors", data, *options, "-o", name)
+    whole, blocks = (np.load(program.folder / name) for name in ["whole.npy", "blocks.npy"])
+    np.testing.assert_array_equal(whole, blocks)
+    np.testing.assert_array_equal(whole[: len(store)], whole[-len(store) :])
+
+
+@pytest.mark.parametrize("labels", [["007", "7", "north"], ["7", "8", "9"]])
+def test_labels_do_not_depend_on_other_rows(program, labels):
+    """One row at a time gets what all rows get, whether they look like numbers or not."""
+    rng = np.random.default_rng(5)
+    lines = [f"{labels[i % 3]},{rng.normal() + i % 2 * (i % 3):.3f},{i % 2}" for i in range(60)]
+    program.write("t.csv", "\n".join(["store,x,y", *lines]) + "\n")
+    program.run("train", "t.csv", "--target", "y", "--entity", "store", "-o", "m.safetensors")
+    header, p = program.predict("m.safetensors", "t.csv")
+    for i in range(3):
+        program.write("one.csv", f"store,x,y\n{lines[i]}\n")
+        assert program.predict("m.safetensors", "one.csv")[1][0, 0] == p[i, 0]
+    program.write("other.csv", f"store,x,y\nsouth,1,0\n{lines[0]}\n")
+    printed = program.run("predict", "m.safetensors", "other.csv")
+    assert printed.stdout.splitlines()[1] == "" and float(printed.stdout.splitlines()[2]) == p[0, 0]
+    assert "1 of 2 rows have a 'store' that the model does not know" in printed.stderr
+
+
 def test_order_of_the_rows_of_other_stores_does_not_matter(program):
     store, X, y = make_stores()
     rows = np.flatnonzero(store < 40)

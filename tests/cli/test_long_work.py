@@ -19,6 +19,7 @@ LONG = [
     *DIGITS, *HOST, "--class", "3,8", "--lr", "0.01,0.02", "--optimizer", "adam,nesterov", "--schedule", "cosine",
     "--batch", "512", "--hold-out", "0", "--patience", "200", "--l1", "0.0001", "--seed", "11", "--epochs", "700",
 ]  # fmt: skip
+HISTORY = ["--history", "h.csv", "--history-every", "60"]
 LINE = r"epoch \d+ of \d+  \d+%  \S+ epochs/s  \d+:\d\d:\d\d left  \d+ of \d+ live"
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
@@ -33,11 +34,12 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The model of LONG, trained without a stop, and how many seconds that took."""
+    """The model of LONG, trained without a stop, how many seconds that took, and the history."""
     trained = Program(tmp_path_factory.mktemp("whole"))
     began_s = time.monotonic()
-    trained.run("train", *LONG, "--quiet", "-o", "m.safetensors")
-    return (trained.folder / "m.safetensors").read_bytes(), time.monotonic() - began_s
+    trained.run("train", *LONG, *HISTORY, "--quiet", "-o", "m.safetensors")
+    seconds = time.monotonic() - began_s
+    return (trained.folder / "m.safetensors").read_bytes(), seconds, (trained.folder / "h.csv").read_bytes()
 
 
 def names(program):
@@ -63,7 +65,7 @@ def run_or_kill(program, after_s):
 
 def test_killed_again_and_again(program, whole):
     """After a kill -9 at any moment the last checkpoint is whole, and nothing half has a final name."""
-    model, whole_s = whole
+    model, whole_s, _ = whole
     seed = int(os.environ.get("PLETHRON_TEST_SEED", time.time_ns() % 2**32))
     print(f"PLETHRON_TEST_SEED={seed}")
     moments = random.Random(seed)
@@ -123,8 +125,8 @@ def test_second_signal_ends_at_once(program):
 
 
 def test_time_limit_then_resume(program, whole):
-    """Trained in slices, as a queue of batch jobs does it; each is longer, so that there is an end."""
-    options = [*LONG, "-o", "m.safetensors", "--checkpoint", "c"]
+    """Trained in slices, as a queue of batch jobs does it; each is longer, so that there is an end. The history, too."""
+    options = [*LONG, *HISTORY, "-o", "m.safetensors", "--checkpoint", "c"]
     limits_s, stderr = [], "time limit"
     while "time limit" in stderr:
         limits_s.append(0.2 * whole[1] * 1.3 ** len(limits_s))
@@ -138,6 +140,7 @@ def test_time_limit_then_resume(program, whole):
             assert "--resume c goes on from here" in stderr
     assert len(limits_s) > 1
     assert (program.folder / "m.safetensors").read_bytes() == whole[0]
+    assert (program.folder / "h.csv").read_bytes() == whole[2]
 
 
 def test_time_limit_without_checkpoint(program):
@@ -168,6 +171,21 @@ def test_a_finished_training_resumes_to_its_end(stopped):
     os.remove(stopped.folder / "m.safetensors")
     stopped.run("train", *SHORT, "--resume", "c", "-o", "m.safetensors")
     assert (stopped.folder / "m.safetensors").read_bytes() == before
+
+
+def test_a_history_that_is_lost_begins_at_the_checkpoint(program):
+    options = [*SHORT, "--history", "h.csv", "--history-every", "1", "-o", "m.safetensors"]
+    program.run("train", *options, "--epochs", "2000000", "--checkpoint", "c", "--time-limit", "0.3")
+    first = max(int(row["epoch"]) for row in program.table("h.csv"))
+    long = [*options, "--epochs", "2000000", "--resume", "c", "--time-limit", "0.1"]
+    program.run("train", *long)
+    assert {int(row["epoch"]) for row in program.table("h.csv")} > set(range(first + 1))
+    os.remove(program.folder / "h.csv")
+    done = program.run("train", *long)
+    assert f"h.csv: there is none to go on with: it begins at epoch {first}" in done.stderr
+    assert min(int(row["epoch"]) for row in program.table("h.csv")) == first
+    program.write("h.csv", "epoch,unit\n")
+    assert "h.csv: is no history" in program.fails("train", *long)
 
 
 @pytest.mark.parametrize(
@@ -286,9 +304,38 @@ def test_sweep_in_slices(program):
     assert results(program) == wanted
     for name in wanted:
         os.remove(program.folder / name)
-    program.run("sweep", *SWEEP, "--resume", "c")  # of the comparison's end
+    again = program.run("sweep", *SWEEP, "--resume", "c")  # of the ends of all three trainings
+    assert results(program) == wanted and "begins at its start" not in again.stderr
+    os.replace(program.folder / "c.replicates", program.folder / "c.best")
+    again = program.run("sweep", *SWEEP, "--resume", "c")
     assert results(program) == wanted
+    assert re.search(r"c\.best holds another training: .*; this one begins at its start", again.stderr)
     assert "l2 of unit 5" in program.fails("sweep", *SWEEP, "--l2", "0,0.5", "--resume", "c")
+
+
+def kill_once_there_is(program, file, *arguments):
+    """Runs the program until the file has appeared; False where it came to its end before it was killed."""
+    with subprocess.Popen(program.command(*arguments), **PIPES, cwd=program.folder) as run:
+        while run.poll() is None and not (program.folder / file).exists():
+            time.sleep(0.01)
+        run.kill()
+        run.communicate()
+    assert run.returncode in (0, -signal.SIGKILL)
+    return run.returncode != 0
+
+
+def test_sweep_killed_in_each_training(program):
+    options = [*SWEEP, "--lr", "0.1", "--folds", "2", "--epochs", "1000", "--bootstrap", "8"]
+    program.run("sweep", *options, "--quiet")
+    wanted = results(program)
+    for name in wanted:
+        os.remove(program.folder / name)
+    resume = []
+    for file in ["c", "c.best", "c.replicates"]:
+        assert kill_once_there_is(program, file, "sweep", *options, "--checkpoint", "c", "--every", "0.02", *resume)
+        resume = ["--resume", "c"]
+    done = program.run("sweep", *options, *resume)
+    assert results(program) == wanted and "begins at its start" not in done.stderr
 
 
 # ---- Progress -------------------------------------------------------------------------------------------------------

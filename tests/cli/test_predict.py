@@ -1,10 +1,13 @@
 """Prediction of tables larger than what may be in memory, and the forms in which it is written."""
 
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -58,6 +61,20 @@ def test_csv_in_blocks(large):
     tensors = load_file(program.folder / "P.safetensors")
     assert list(tensors) == ["P"]
     np.testing.assert_array_equal(tensors["P"], P)
+
+
+def test_npz_in_blocks(large):
+    """numpy reads it, its checksum is right, and so does the program itself."""
+    program, X, P = large
+    np.save(program.folder / "X.npy", X)
+    program.run("predict", model(program), "X.npy", *LIMIT, "-o", "P.npz")
+    with np.load(program.folder / "P.npz") as file:
+        assert file.files == ["P"]
+        np.testing.assert_array_equal(file["P"], P)
+    with zipfile.ZipFile(program.folder / "P.npz") as archive:
+        assert archive.testzip() is None
+    again = ["train", "P.npz", "--target", "0", "--loss", "mse", "--epochs", "1", "-o", "m.safetensors"]
+    assert re.search(r"^samples +20000$", program.run(*again).stdout, re.M)
 
 
 def test_stdout_is_the_same_as_a_file(large):
@@ -148,7 +165,8 @@ def test_array_of_a_short_table(diabetes):
     (["--top", "2", "--classes"], "--classes"),
     (["--top", "2", "-o", "x.npy"], "'x.npy'"),
     (["--classes", "-o", "x.safetensors"], "'x.safetensors'"),
-    (["-o", "x.npz"], "'x.npz'"),
+    (["--classes", "-o", "x.npz"], "'x.npz'"),
+    (["-o", "x.h5"], "'x.h5'"),
 ])  # fmt: skip
 def test_usage_errors(program, arguments, part):
     done = program.run("predict", "m.safetensors", "x.csv", *arguments, code=2)
@@ -161,6 +179,21 @@ def test_disk_full(diabetes):
         (diabetes.folder / name).symlink_to("/dev/full")
     assert "p.csv" in diabetes.fails("predict", "d.safetensors", EXAMPLES / "people.csv", "-o", "p.csv")
     diabetes.fails("predict", "d.safetensors", EXAMPLES / "people.csv", "-o", "p.npy")
+
+
+def limit_files():
+    """A file may grow to 1 MB; then writing fails as it does on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+
+@pytest.mark.parametrize("name", ["large.npy", "large.npz", "large.safetensors", "large.csv"])
+def test_a_write_that_fails_says_why(large, name):
+    program, X, _ = large
+    np.save(program.folder / "X.npy", np.resize(X, (40000, 64)))
+    line = program.fails("predict", model(program), "X.npy", "-o", name, preexec_fn=limit_files)
+    assert line == f"plethron: {name}: cannot be written: File too large"
+    assert not [file for file in os.listdir(program.folder) if file == name or file.endswith(".tmp")]
 
 
 # ---- Progress and interrupts -----------------------------------------------------------------------------------------

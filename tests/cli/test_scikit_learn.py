@@ -130,6 +130,38 @@ def test_auc_with_ties(program, device):
         assert tensors[name][0] == pytest.approx(area, rel=0, abs=1e-6)
 
 
+@pytest.mark.parametrize("device", ["cpu", "host"])
+def test_auc_of_entities(program, device):
+    """Of 1 to 3,000 rows, many of them tied, in no order; two units each; the same bits as for the entity alone."""
+    rng = np.random.default_rng(8)
+    sizes = [1, 2, 15, 16, 17, 30, 31, 33, 64, 100, 256, 257, 300, 513, 700, 3000]
+    entity = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    X = rng.integers(0, 4, size=(len(entity), 3)).astype(float)
+    y = (X @ [1, -1, 0.5] + rng.normal(size=len(X)) > 0.5).astype(int)
+    weights, folds = rng.random(len(X)).astype(np.float32), rng.integers(0, 3, size=len(X))
+    columns = {"target": y, "weights": weights, "folds-column": folds}
+    options = ["--hold-out", "1", "--auc", "--lr", "0.1,0.5", "--epochs", "20", "--device", device]
+    arguments = write_table(program, X, **{**columns, "entity": entity})
+    program.run("train", *arguments, *options, "-o", "m.safetensors")
+    tensors = program.model("m.safetensors")[0]
+    for j, e in enumerate(tensors["entity"]):
+        z = float32_sums(X, tensors["W"][:, j], tensors["b"][j])
+        for name, rows in [("auc", folds != 1), ("held_out_auc", folds == 1)]:
+            rows = rows & (entity == e)
+            if len(set(y[rows])) < 2:
+                assert np.isnan(tensors[name][j])
+            else:
+                area = roc_auc_score(y[rows], z[rows], sample_weight=weights[rows])
+                assert tensors[name][j] == pytest.approx(area, rel=0, abs=1e-6)
+    for e in [4, 9, 15]:
+        rows = entity == e
+        arguments = write_table(program, X[rows], **{name: column[rows] for name, column in columns.items()})
+        program.run("train", *arguments, *options, "--strategy", "grouped", "-o", "one.safetensors")
+        alone = program.model("one.safetensors")[0]
+        for name in ["W", "auc", "held_out_auc"]:
+            np.testing.assert_array_equal(alone[name], tensors[name][..., 2 * e : 2 * e + 2])
+
+
 def test_cross_validation(program, digit_rows):
     """The accuracy of each combination is that of scikit-learn's models on the same folds, up to a few rows."""
     X, y = digit_rows

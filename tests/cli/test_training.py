@@ -302,3 +302,12 @@ def test_data_from_standard_input(program):
     assert piped == file
     line = program.fails("train", "-", *options, "-o", "none.safetensors", input="a;y\n0;0\n;1\n")
     assert "-: line 3: column 'a' is empty" in line
+
+
+def test_a_loss_worse_than_without_training_is_told(program):
+    """Features of very different sizes, taken as they are."""
+    stores = [EXAMPLES / "stores.csv", "--target", "returned", "--features", "price,discount,online"]
+    done = program.run("train", *stores, "--quiet", "-o", "m.safetensors")
+    assert re.fullmatch(r"plethron: 1 of 1 units: their loss is above that of p = 0\.5 .* --standardize .*\n", done.stderr)
+    assert program.run("train", *stores, "--standardize", "--quiet", "-o", "m.safetensors").stderr == ""
+    assert "stores.csv: no safetensors file" in program.fails("inspect", EXAMPLES / "stores.csv")
