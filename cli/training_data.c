@@ -290,6 +290,7 @@ plethron_status training_data_upload(training_data *data, const bank_arguments *
     const plethron_dataset_options options = {
         .struct_size = sizeof options,
         .standardize = a->standardize,
+        .storage = (plethron_storage)a->storage,
         .sample_weights = data->weights,
         .n_weight_columns = data->weights ? 1 : 0,
         .folds = data->folds,
@@ -327,14 +328,16 @@ feature_rows training_data_rows(const training_data *data) {
     return rows;
 }
 
-void report_features(const training_data *data, bool standardized) {
+void report_features(const training_data *data, const bank_arguments *a) {
     if (!data->sparse) {
-        report_line("features", "%zu%s", data->n_features, standardized ? ", standardized" : "");
+        const bool is_small = a->storage != PLETHRON_STORAGE_F32;
+        report_line("features", "%zu%s%s%s", data->n_features, a->standardize ? ", standardized" : "",
+                    is_small ? ", stored as " : "", is_small ? storage_names[a->storage] : "");
         return;
     }
     const plethron_sparse *X = plethron_sparse_table_features(data->sparse);
     report_line("features", "%zu, sparse: %lld values given%s", data->n_features, (long long)X->offsets[X->n_rows],
-                standardized ? ", scaled to deviation 1" : "");
+                a->standardize ? ", scaled to deviation 1" : "");
 }
 
 /* Sparse features are called by their indices, unless they are so many that the names would be most of a model. */
