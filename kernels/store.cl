@@ -28,13 +28,16 @@
 #define VALUE_BF16(x_g, step_g) as_float((uint) * (x_g) << 16)
 #define VALUE_U8(x_g, step_g) fma((float)*(x_g), (step_g)[0], (step_g)[1])
 
-/* n values, 2 or more, that lie together; of one feature. */
-#define VALUES_F32(n, x_g, step_g) (*(__global const JOIN(float, n) *)(x_g))
-#define VALUES_F16(n, x_g, step_g) JOIN(vload_half, n)(0, x_g)
+/* n values, 2 or more, that lie together at a multiple of n; of one feature. Loaded as a vector: what vload makes of
+ * bytes is sixteen loads on PoCL. */
+#define LOAD_VALUES(type, n, x_g) (*(__global const JOIN(type, n) *)(x_g))
+#define VALUES_F32(n, x_g, step_g) LOAD_VALUES(float, n, x_g)
+#define VALUES_F16(n, x_g, step_g) JOIN(vloada_half, n)(0, x_g)
 #define VALUES_BF16(n, x_g, step_g) \
-    JOIN(as_float, n)(JOIN(convert_uint, n)(JOIN(vload, n)(0, x_g)) << (JOIN(uint, n))(16))
-#define VALUES_U8(n, x_g, step_g) \
-    fma(JOIN(convert_float, n)(JOIN(vload, n)(0, x_g)), (JOIN(float, n))((step_g)[0]), (JOIN(float, n))((step_g)[1]))
+    JOIN(as_float, n)(JOIN(convert_uint, n)(LOAD_VALUES(ushort, n, x_g)) << (JOIN(uint, n))(16))
+#define VALUES_U8(n, x_g, step_g)                                                          \
+    fma(JOIN(convert_float, n)(LOAD_VALUES(uchar, n, x_g)), (JOIN(float, n))((step_g)[0]), \
+        (JOIN(float, n))((step_g)[1]))
 
 #if STORAGE == STORAGE_F32
 typedef float stored;
