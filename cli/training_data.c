@@ -34,6 +34,13 @@ static bool is_rather_dense(const plethron_sparse *X) {
     return (double)X->offsets[X->n_rows] * SHARE >= (double)X->n_rows * (double)X->n_columns;
 }
 
+static plethron_status check_storage(const bank_arguments *a, plethron_error *err) {
+    if (a->storage == PLETHRON_STORAGE_F32) return PLETHRON_OK;
+    return fail(err, PLETHRON_ERROR_UNSUPPORTED,
+                "%s: --store %s: sparse features stay f32; --dense reads svmlight as dense ones", a->data,
+                storage_names[a->storage]);
+}
+
 /* Sparse features, where DATA has such and may be read so. */
 static plethron_status open_sparse(const bank_arguments *a, training_data *data, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
@@ -48,7 +55,7 @@ static plethron_status open_sparse(const bank_arguments *a, training_data *data,
         TRY(fail(err, PLETHRON_ERROR_UNSUPPORTED, "%s: a sparse matrix: %s needs dense features", a->data,
                  a->entity ? "--entity" : "--features"));
     const bool suits = is_npz || !is_rather_dense(plethron_sparse_table_features(data->sparse));
-    if (a->reading == READ_SPARSE || (suits && !needs_columns)) return status;
+    if (a->reading == READ_SPARSE || (suits && !needs_columns)) return check_storage(a, err);
     plethron_sparse_table_close(data->sparse);
     data->sparse = NULL;
 out:

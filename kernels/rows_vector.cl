@@ -36,6 +36,12 @@
 #define PREFETCH(pointer)
 #endif
 
+/* Which of the tiles behind are asked for while tiles are multiplied: all where they are not folded, and else none of
+ * floats, which keep memory busy while they are folded; of smaller values, which take both sweeps longer to compute
+ * than to read, half. A line of the cache is asked for once. */
+#define MULTIPLYING_ASKS(t) (!CHAINS_IN_MEMORY || (STORAGE != STORAGE_F32 && (t) % 2 == 0))
+#define BEGINS_LINE(k) ((k) % (int)(sizeof(float) / sizeof(stored)) == 0)
+
 /* Sums over the lanes of 16 vectors: lane i of the result is that of v[i]. */
 static inline vfloat add_lanes(vfloat v[TILE]) {
     EACH(i, 8) v[i] = (vfloat)(v[i].lo, v[i + 8].lo) + (vfloat)(v[i].hi, v[i + 8].hi);
@@ -60,7 +66,7 @@ static inline void multiply_tiles(const rows_block *block, __global const float 
 #pragma unroll 4
     for (int k = 0; k < n_features; k++) {
         EACH(t, FORWARD_TILES) {
-            if (!CHAINS_IN_MEMORY) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+            if (MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
             const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
             EACH(u, PASS_UNITS) z[t][u] = fma(x, (vfloat)(w_g[k * PASS_UNITS + u]), z[t][u]);
         }
@@ -90,7 +96,9 @@ static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][P
         __global float *chain_g = chains_g + k * PASS_UNITS * TILE;
         vfloat chain[PASS_UNITS];
         EACH(u, PASS_UNITS) chain[u] = tile ? LOAD(__global, chain_g + u * TILE) : (vfloat)(0.0f);
-        EACH(t, FORWARD_TILES) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+        EACH(t, FORWARD_TILES) {
+            if (!MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+        }
         EACH(t, FORWARD_TILES) {
             const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
             EACH(u, PASS_UNITS) chain[u] = fma(x, r[t][u], chain[u]);
