@@ -109,9 +109,14 @@ static size_t decoded_bytes(const plethron_dataset *dataset) {
     return n_values * sizeof(float);
 }
 
-/* Flops over a nominal rate; only comparisons between strategies of one device count. */
+/* Flops over a nominal rate; only comparisons between strategies of one device count. Each unit reads its rows, which
+ * takes longer where the cache does not hold X: as long as `rows` takes to read floats, whatever they are stored as. */
 static double cost(const train_problem *problem) {
-    return 4.0 * (double)all_rows(problem) * (double)problem->dataset->n_features / 5e10;
+    enum { ARITHMETIC = 2, READING = 6 };
+    const plethron_dataset *dataset = problem->dataset;
+    const uint64_t cache_bytes = device_cache_bytes(dataset->device);
+    const bool is_beyond = cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
+    return 4.0 * (double)all_rows(problem) * (double)dataset->n_features * (is_beyond ? READING : ARITHMETIC) / 1e11;
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
