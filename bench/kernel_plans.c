@@ -31,22 +31,32 @@ typedef struct problem {
     int n_losses; /* of log, mse and tutorial: unit j has loss j modulo n_losses */
     bool predict; /* with the trained bank, too */
     features features;
+    plethron_storage storage; /* of dense features */
 } problem;
 
 static const problem problems[] = {
-    {"many", 10240, 128, 1024, 1, 1, true, PLAIN},
-    {"ten", 10240, 784, 10, 1, 1, true, PLAIN},
-    {"one", 65536, 64, 1, 1, 1, true, PLAIN},
-    {"tiny", 5, 3, 1024, 1, 1, false, PLAIN},
-    {"seed", 5, 3, 1, 1, 1, false, PLAIN},
-    {"small", 150, 16, 1024, 3, 3, false, PLAIN},
-    {"small-full", 150, 8, 96, 1, 1, false, FULL},
-    {"mixed", 1000, 64, 96, 3, 3, false, PLAIN},
-    {"full", 1000, 64, 96, 1, 1, false, FULL},
-    {"batches", 1000, 64, 96, 1, 1, false, BATCHES},
-    {"entities", 1024, 16, 64, 1, 1, false, ENTITIES},
-    {"sparse", 10240, 1000, 256, 1, 1, true, SPARSE},
-    {"sparse-ten", 10240, 1000, 10, 1, 1, true, SPARSE},
+    {"many", 10240, 128, 1024, 1, 1, true, PLAIN, PLETHRON_STORAGE_F32},
+    {"ten", 10240, 784, 10, 1, 1, true, PLAIN, PLETHRON_STORAGE_F32},
+    {"one", 65536, 64, 1, 1, 1, true, PLAIN, PLETHRON_STORAGE_F32},
+    {"tiny", 5, 3, 1024, 1, 1, false, PLAIN, PLETHRON_STORAGE_F32},
+    {"seed", 5, 3, 1, 1, 1, false, PLAIN, PLETHRON_STORAGE_F32},
+    {"small", 150, 16, 1024, 3, 3, false, PLAIN, PLETHRON_STORAGE_F32},
+    {"small-full", 150, 8, 96, 1, 1, false, FULL, PLETHRON_STORAGE_F32},
+    {"mixed", 1000, 64, 96, 3, 3, false, PLAIN, PLETHRON_STORAGE_F32},
+    {"full", 1000, 64, 96, 1, 1, false, FULL, PLETHRON_STORAGE_F32},
+    {"batches", 1000, 64, 96, 1, 1, false, BATCHES, PLETHRON_STORAGE_F32},
+    {"entities", 1024, 16, 64, 1, 1, false, ENTITIES, PLETHRON_STORAGE_F32},
+    {"sparse", 10240, 1000, 256, 1, 1, true, SPARSE, PLETHRON_STORAGE_F32},
+    {"sparse-ten", 10240, 1000, 10, 1, 1, true, SPARSE, PLETHRON_STORAGE_F32},
+    {"many-f16", 10240, 128, 1024, 1, 1, false, PLAIN, PLETHRON_STORAGE_F16},
+    {"many-bf16", 10240, 128, 1024, 1, 1, false, PLAIN, PLETHRON_STORAGE_BF16},
+    {"many-u8", 10240, 128, 1024, 1, 1, false, PLAIN, PLETHRON_STORAGE_U8},
+    {"one-f16", 65536, 64, 1, 1, 1, false, PLAIN, PLETHRON_STORAGE_F16},
+    {"one-bf16", 65536, 64, 1, 1, 1, false, PLAIN, PLETHRON_STORAGE_BF16},
+    {"one-u8", 65536, 64, 1, 1, 1, false, PLAIN, PLETHRON_STORAGE_U8},
+    {"entities-f16", 1024, 16, 64, 1, 1, false, ENTITIES, PLETHRON_STORAGE_F16},
+    {"entities-u8", 1024, 16, 64, 1, 1, false, ENTITIES, PLETHRON_STORAGE_U8},
+    {"small-u8", 150, 16, 1024, 3, 3, false, PLAIN, PLETHRON_STORAGE_U8},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -140,7 +150,7 @@ static plethron_dataset *make_dataset(plethron_device *device, const problem *p,
     float *Y = zeros(p->n_samples * p->n_targets, sizeof *Y), *weights = zeros(p->n_samples, sizeof *weights);
     uint8_t *folds = zeros(p->n_samples, sizeof *folds);
     int64_t *offsets = zeros(p->n_units + 1, sizeof *offsets);
-    plethron_dataset_options options = {.struct_size = sizeof options};
+    plethron_dataset_options options = {.struct_size = sizeof options, .storage = p->storage};
     for (size_t i = 0; i < p->n_samples; i++) {
         Y[i * p->n_targets] = (float)(i % 2);
         weights[i] = 1.0f;

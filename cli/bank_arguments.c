@@ -12,6 +12,12 @@ static const char *const strategy_names[] = {"rows", "fused", "staged", "residen
 static const char *const planning_names[] = {
     [PLETHRON_PLANNING_ESTIMATE] = "estimate", [PLETHRON_PLANNING_MEASURE] = "measure", NULL};
 
+const char *const storage_names[] = {[PLETHRON_STORAGE_F32] = "f32",
+                                     [PLETHRON_STORAGE_F16] = "f16",
+                                     [PLETHRON_STORAGE_BF16] = "bf16",
+                                     [PLETHRON_STORAGE_U8] = "u8",
+                                     NULL};
+
 enum { DEFAULT_EPOCHS = 1000, MAX_FOLDS = 255, DEFAULT_EVERY_S = 60 };
 
 bank_arguments bank_arguments_default(void) {
@@ -68,6 +74,7 @@ bool bank_argument_parse(const char *verb, int option, const char *text, bank_ar
     case BANK_OPTION_FOLDS: return option_whole(verb, "--folds", text, 2, MAX_FOLDS, &a->folds);
     case BANK_OPTION_FOLDS_COLUMN: a->folds_column = text; return true;
     case BANK_OPTION_STANDARDIZE: a->standardize = true; return true;
+    case BANK_OPTION_STORE: return option_choice(verb, "--store", text, storage_names, &a->storage);
     case BANK_OPTION_LOSS: return option_choices(verb, "--loss", text, loss_names, &a->losses);
     case BANK_OPTION_OPTIMIZER: return option_choices(verb, "--optimizer", text, optimizer_names, &a->optimizers);
     case BANK_OPTION_LR: return option_numbers(verb, "--lr", text, false, &a->learning_rates);
@@ -141,6 +148,9 @@ int bank_arguments_check(const char *verb, bank_arguments *a) {
     if (columns_clash(verb, a)) return CLI_USAGE;
     if (a->reading == READ_SPARSE && (a->features.count || a->entity))
         return usage_error(verb, "--sparse does not go with %s", a->entity ? "--entity" : "--features");
+    if (a->reading == READ_SPARSE && a->storage != PLETHRON_STORAGE_F32)
+        return usage_error(verb, "--store %s does not go with --sparse: sparse features stay f32",
+                           storage_names[a->storage]);
     if (a->folds && a->folds_column) return usage_error(verb, "--folds does not go with --folds-column");
     if (a->balanced && a->class_weights.count)
         return usage_error(verb, "--class-weight is given twice: balanced, and two numbers");

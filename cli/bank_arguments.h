@@ -31,6 +31,7 @@ typedef struct bank_arguments {
     float momentum, beta2, epsilon, decay, tolerance;
     int64_t schedule;
     int64_t planning;
+    int64_t storage;
     int64_t reduction;
     int64_t init;
     int64_t epochs;
@@ -75,6 +76,7 @@ enum {
     BANK_OPTION_INIT,
     BANK_OPTION_SEED,
     BANK_OPTION_STANDARDIZE,
+    BANK_OPTION_STORE,
     BANK_OPTION_STRATEGY,
     BANK_OPTION_PLAN,
     BANK_OPTION_CHECKPOINT,
@@ -109,7 +111,8 @@ enum {
         {"folds", required_argument, NULL, BANK_OPTION_FOLDS},                                                        \
         {"folds-column", required_argument, NULL, BANK_OPTION_FOLDS_COLUMN},                                          \
         {"auc", no_argument, NULL, BANK_OPTION_AUC}, {"seed", required_argument, NULL, BANK_OPTION_SEED},             \
-        {"standardize", no_argument, NULL, BANK_OPTION_STANDARDIZE}, {"device", required_argument, NULL, 'd'},        \
+        {"standardize", no_argument, NULL, BANK_OPTION_STANDARDIZE},                                                  \
+        {"store", required_argument, NULL, BANK_OPTION_STORE}, {"device", required_argument, NULL, 'd'},              \
         {"strategy", required_argument, NULL, BANK_OPTION_STRATEGY},                                                  \
         {"plan", required_argument, NULL, BANK_OPTION_PLAN},                                                          \
         {"checkpoint", required_argument, NULL, BANK_OPTION_CHECKPOINT},                                              \
@@ -137,7 +140,11 @@ enum {
     "given)\n"                                                                                                         \
     "      --weights COL        how much each row counts, >= 0\n"                                                      \
     "      --standardize        learn from features of mean 0 and deviation 1, sparse ones of deviation 1 only; the\n" \
-    "                           saved weights apply to raw data\n"
+    "                           saved weights apply to raw data\n"                                                     \
+    "      --store TYPE         keep dense features as f32, f16, bf16 or u8 (default f32), rounded: half or a "        \
+    "quarter\n"                                                                                                        \
+    "                           of the memory, and of the time where few units train. As u8 a feature has 256 steps\n" \
+    "                           from its least to its greatest value; whole numbers that span 255 at most are exact\n"
 #define BANK_HELP_UNITS                                                                                     \
     "      --loss NAMES         log, mse or tutorial (default log)\n"                                       \
     "      --lr X[,X...]        learning rate (default 0.1)\n"                                              \
@@ -182,6 +189,9 @@ enum {
     "names an array in it, - is standard input. Columns without names are called 0, 1, ... svmlight, and NPZ of\n"    \
     "scipy.sparse.save_npz with --labels, stay sparse.\n"
 #define BANK_STRATEGIES "rows, fused, staged, grouped, sparse or host"
+
+/* Values of --store, by plethron_storage. */
+extern const char *const storage_names[];
 
 /* Defaults that are not zero. */
 bank_arguments bank_arguments_default(void);

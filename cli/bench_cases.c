@@ -10,30 +10,34 @@
 #define CURVE_CASE(name, n_samples, n_units)                                                            \
     {                                                                                                   \
         name, "a point of a curve of the report", BENCH_TRAIN, BENCH_PLANE, n_samples, 64, n_units, 50, \
-            PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0                                         \
+            PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32                   \
     }
 
 const bench_case bench_cases[] = {
     {"train-many", "1,024 units on one X: bound by fma", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
     {"train-many-l2", "the same with a penalty: its price", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0, PLETHRON_STORAGE_F32},
     {"train-ten", "10 units on many samples and features", BENCH_TRAIN, BENCH_PLANE, 60000, 784, 10, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
     {"train-one", "1 unit on a million samples: bound by memory", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
+    {"train-one-f16", "the same with X stored as f16", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20, PLETHRON_LOSS_LOG,
+     PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F16},
+    {"train-one-u8", "the same with X stored as u8", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20, PLETHRON_LOSS_LOG,
+     PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_U8},
     {"predict-one", "1 unit, a million samples, from and to the host's memory", BENCH_PREDICT, BENCH_PLANE, 1048576, 64,
-     1, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
+     1, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
     {"predict-many", "256 units, 200,000 samples, from and to the host's memory", BENCH_PREDICT, BENCH_PLANE, 200000,
-     128, 256, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0},
+     128, 256, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
     {"tiny", "131,072 units on five samples: bound by sigmoids, which its flops leave out", BENCH_TRAIN, BENCH_TUTORIAL,
-     5, 3, 131072, 2000, PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0},
+     5, 3, 131072, 2000, PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0, PLETHRON_STORAGE_F32},
     {"seed", "1 unit on five samples, 20,000 epochs: bound by latency", BENCH_TRAIN, BENCH_TUTORIAL, 5, 3, 1, 20000,
-     PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0},
+     PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0, PLETHRON_STORAGE_F32},
     {"sweep", "1,000 units, a class against nine, of the digits' shape", BENCH_TRAIN, BENCH_CLASSES, 1797, 64, 1000,
-     300, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0},
+     300, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0, PLETHRON_STORAGE_F32},
     {"entities", "10,000 units with 100 samples of their own each", BENCH_TRAIN, BENCH_PLANE, 1000000, 16, 10000, 1000,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 100},
+     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 100, PLETHRON_STORAGE_F32},
     CURVE_CASE("units-1", 4096, 1),
     CURVE_CASE("units-4", 4096, 4),
     CURVE_CASE("units-16", 4096, 16),
@@ -71,7 +75,9 @@ double bench_flops(const bench_case *shape) {
 
 /* X once an epoch, but once in all where a unit's own rows stay in a cache; a prediction also writes its results. */
 double bench_bytes(const bench_case *shape) {
-    const double x = (double)shape->n_samples * (double)shape->n_features * sizeof(float);
+    static const double value_bytes[] = {
+        [PLETHRON_STORAGE_F32] = 4, [PLETHRON_STORAGE_F16] = 2, [PLETHRON_STORAGE_BF16] = 2, [PLETHRON_STORAGE_U8] = 1};
+    const double x = (double)shape->n_samples * (double)shape->n_features * value_bytes[shape->storage];
     if (shape->kind == BENCH_TRAIN) return shape->n_entity_rows ? x : x * (double)shape->epochs;
     return x + (double)shape->n_samples * (double)shape->n_units * sizeof(float);
 }
@@ -103,12 +109,18 @@ static float spread(int64_t seed, int stream, size_t i) {
     return 2.0f * uniform(seed, stream, i) - 1.0f;
 }
 
+/* Of a case that stores X in fewer bytes: one of 256 values that f16 has and, since a million of them reach both ends,
+ * that are the steps of u8. */
+static float storable(const bench_case *shape, float x) {
+    return shape->storage == PLETHRON_STORAGE_F32 ? x : floorf(128.0f * x) * (1.0f / 128.0f);
+}
+
 static void fill_plane(bench_problem *p, int64_t seed) {
     const size_t n = p->shape->n_samples, n_features = p->shape->n_features;
     for (size_t i = 0; i < n; i++) {
         double z = 2.0 * (double)spread(seed, STREAM_NOISE, i);
         for (size_t k = 0; k < n_features; k++) {
-            const float x = spread(seed, STREAM_X, i * n_features + k);
+            const float x = storable(p->shape, spread(seed, STREAM_X, i * n_features + k));
             p->X[i * n_features + k] = x;
             z += (double)x * (double)spread(seed, STREAM_PLANE, k);
         }

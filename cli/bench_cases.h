@@ -23,7 +23,8 @@ typedef struct bench_case {
     plethron_loss loss;
     plethron_reduction reduction;
     float l2;
-    size_t n_entity_rows; /* unit j learns from the j-th so many rows; 0: every unit from all */
+    size_t n_entity_rows;     /* unit j learns from the j-th so many rows; 0: every unit from all */
+    plethron_storage storage; /* of X on devices; its values lose nothing */
 } bench_case;
 
 extern const bench_case bench_cases[];

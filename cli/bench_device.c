@@ -29,7 +29,7 @@ static plethron_status create_dataset(const bench_problem *p, plethron_device *d
                                       plethron_error *err) {
     const bench_case *shape = p->shape;
     int64_t *offsets = NULL;
-    plethron_dataset_options options = {.struct_size = sizeof options};
+    plethron_dataset_options options = {.struct_size = sizeof options, .storage = shape->storage};
     plethron_status status = allocate(shape->n_units + 1, sizeof *offsets, &offsets, err);
     if (status != PLETHRON_OK) return status;
     for (size_t j = 0; j <= shape->n_units; j++) offsets[j] = (int64_t)(j * shape->n_entity_rows);
@@ -136,8 +136,12 @@ plethron_status bench_device_measure(const bench_problem *p, plethron_device *de
     plethron_status status = PLETHRON_OK;
     run_seconds took = {0};
     double upload_s[BENCH_REPEATS], device_s[BENCH_REPEATS], end_to_end_s[BENCH_REPEATS];
-    *row = (bench_row){
-        .shape = p->shape, .n_units = p->shape->n_units, .epochs = p->shape->epochs, .cold_s = NAN, .warm_s = NAN};
+    *row = (bench_row){.shape = p->shape,
+                       .n_units = p->shape->n_units,
+                       .epochs = p->shape->epochs,
+                       .storage = p->shape->storage,
+                       .cold_s = NAN,
+                       .warm_s = NAN};
     snprintf(row->device, sizeof row->device, "%s", selector);
     bench_step("%s on %s: verifying", p->shape->name, selector);
     TRY(check_length(p, device, most_s, row, err));

@@ -31,6 +31,7 @@ static bench_case ran(const bench_row *row) {
     bench_case shape = *row->shape;
     shape.n_units = row->n_units;
     shape.epochs = row->epochs;
+    shape.storage = row->storage;
     return shape;
 }
 

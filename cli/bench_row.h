@@ -24,7 +24,8 @@ typedef struct bench_row {
     const bench_case *shape;
     size_t n_units; /* what was run: less than the shape's for the slow baseline */
     int64_t epochs;
-    char device[BENCH_NAME]; /* the selector, or the baseline's name */
+    plethron_storage storage; /* of X: baselines have floats */
+    char device[BENCH_NAME];  /* the selector, or the baseline's name */
     char strategy[BENCH_NAME];
     char plan[BENCH_TEXT];
     int n_repeats;

@@ -75,7 +75,10 @@ static void print_bank(const char *path, const plethron_bank *bank) {
     const char *strategy = plethron_bank_strategy(bank);
     report_line("model", "%s", path);
     report_line("units", "%zu", plethron_bank_n_units(bank));
-    report_line("features", "%zu", plethron_bank_n_features(bank));
+    const char *storage = plethron_bank_storage(bank);
+    const bool is_small = *storage && strcmp(storage, "f32") != 0;
+    report_line("features", "%zu%s%s", plethron_bank_n_features(bank), is_small ? ", trained as " : "",
+                is_small ? storage : "");
     report_losses(bank);
     report_line("strategy", "%s", *strategy ? strategy : "not trained");
     for (size_t t = 0; t < plethron_bank_n_targets(bank); t++) print_target(bank, t);

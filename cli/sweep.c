@@ -227,7 +227,7 @@ static void print_head(const sweep_arguments *a, const sweep_job *job) {
     report_line("device", "%s", plethron_device_describe(job->data.device)->name);
     report_line("plan", "%s", job->plan);
     report_line("samples", "%zu", job->data.n_samples);
-    report_features(&job->data, a->bank.standardize);
+    report_features(&job->data, &a->bank);
     report_line("units", "%zu: %zu to learn x %zu combinations x %zu folds", job->grid.count,
                 target_list_n_learned(&job->data.targets), job->combinations.count, job->data.n_folds);
     report_line("seconds", "%.3f", job->seconds);

@@ -216,7 +216,7 @@ static plethron_status print_summary(const train_arguments *a, const training_jo
     report_line("device", "%s", plethron_device_describe(job->data.device)->name);
     report_line("plan", "%s", *job->watch.plan ? job->watch.plan : plethron_bank_strategy(job->bank));
     report_line("samples", "%zu", job->data.n_samples);
-    report_features(&job->data, a->bank.standardize);
+    report_features(&job->data, &a->bank);
     if (a->bank.entity) report_line("entities", "%zu", training_data_n_entities(&job->data));
     report_line("units", "%zu", job->units.count);
     report_line("epochs", "%" PRId64, a->bank.epochs);

@@ -45,6 +45,7 @@ static const char *const help[] = {
     "      --l2 0,0.001 --history history.csv -o units.safetensors\n"
     "  plethron train examples/digits.csv --target digit --optimizer adam --lr 0.01 --patience 50 --standardize \\\n"
     "      -o digits.safetensors\n"
+    "  plethron train mnist.npz:train --labels labels.csv --target digit --store u8 --epochs 300 -o mnist.safetensors\n"
     "  plethron train large.npy --target 0 --checkpoint run.ckpt --every 10m --time-limit 8h -o large.safetensors\n"
     "  plethron train sales.csv --target returned --entity store --standardize --l2 0.01 -o stores.safetensors\n"
     "  plethron train examples/diabetes.csv --target Diabetic --features Smoking,Obesity,Exercise --loss tutorial \\\n"

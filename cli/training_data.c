@@ -34,6 +34,13 @@ static bool is_rather_dense(const plethron_sparse *X) {
     return (double)X->offsets[X->n_rows] * SHARE >= (double)X->n_rows * (double)X->n_columns;
 }
 
+static plethron_status check_storage(const bank_arguments *a, plethron_error *err) {
+    if (a->storage == PLETHRON_STORAGE_F32) return PLETHRON_OK;
+    return fail(err, PLETHRON_ERROR_UNSUPPORTED,
+                "%s: --store %s: sparse features stay f32; --dense reads svmlight as dense ones", a->data,
+                storage_names[a->storage]);
+}
+
 /* Sparse features, where DATA has such and may be read so. */
 static plethron_status open_sparse(const bank_arguments *a, training_data *data, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
@@ -48,7 +55,7 @@ static plethron_status open_sparse(const bank_arguments *a, training_data *data,
         TRY(fail(err, PLETHRON_ERROR_UNSUPPORTED, "%s: a sparse matrix: %s needs dense features", a->data,
                  a->entity ? "--entity" : "--features"));
     const bool suits = is_npz || !is_rather_dense(plethron_sparse_table_features(data->sparse));
-    if (a->reading == READ_SPARSE || (suits && !needs_columns)) return status;
+    if (a->reading == READ_SPARSE || (suits && !needs_columns)) return check_storage(a, err);
     plethron_sparse_table_close(data->sparse);
     data->sparse = NULL;
 out:
@@ -290,6 +297,7 @@ plethron_status training_data_upload(training_data *data, const bank_arguments *
     const plethron_dataset_options options = {
         .struct_size = sizeof options,
         .standardize = a->standardize,
+        .storage = (plethron_storage)a->storage,
         .sample_weights = data->weights,
         .n_weight_columns = data->weights ? 1 : 0,
         .folds = data->folds,
@@ -327,14 +335,16 @@ feature_rows training_data_rows(const training_data *data) {
     return rows;
 }
 
-void report_features(const training_data *data, bool standardized) {
+void report_features(const training_data *data, const bank_arguments *a) {
     if (!data->sparse) {
-        report_line("features", "%zu%s", data->n_features, standardized ? ", standardized" : "");
+        const bool is_small = a->storage != PLETHRON_STORAGE_F32;
+        report_line("features", "%zu%s%s%s", data->n_features, a->standardize ? ", standardized" : "",
+                    is_small ? ", stored as " : "", is_small ? storage_names[a->storage] : "");
         return;
     }
     const plethron_sparse *X = plethron_sparse_table_features(data->sparse);
     report_line("features", "%zu, sparse: %lld values given%s", data->n_features, (long long)X->offsets[X->n_rows],
-                standardized ? ", scaled to deviation 1" : "");
+                a->standardize ? ", scaled to deviation 1" : "");
 }
 
 /* Sparse features are called by their indices, unless they are so many that the names would be most of a model. */

@@ -32,7 +32,7 @@ void training_data_release(training_data *data);
 feature_rows training_data_rows(const training_data *data);
 
 /* A line about them. */
-void report_features(const training_data *data, bool standardized);
+void report_features(const training_data *data, const bank_arguments *a);
 
 /* 0 without entities. */
 size_t training_data_n_entities(const training_data *data);

@@ -315,6 +315,10 @@ const char *plethron_bank_strategy(const plethron_bank *bank) {
     return bank->strategy;
 }
 
+const char *plethron_bank_storage(const plethron_bank *bank) {
+    return bank->storage;
+}
+
 plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, plethron_unit *out, plethron_error *err) {
     const size_t struct_size = out->struct_size;
     plethron_status status = error_check_struct(struct_size, sizeof *out, "plethron_unit", err);
@@ -397,6 +401,7 @@ plethron_status plethron_bank_select(const plethron_bank *bank, const size_t *un
     selected->batch_size = bank->batch_size;
     selected->batch_seed = bank->batch_seed;
     memcpy(selected->strategy, bank->strategy, sizeof selected->strategy);
+    memcpy(selected->storage, bank->storage, sizeof selected->storage);
     TRY(bank_names_copy(bank, selected, err));
     *out = selected;
     selected = NULL;

@@ -26,6 +26,7 @@ struct plethron_bank {
     int64_t batch_size;
     int64_t batch_seed;
     char strategy[16]; /* that trained it; "" before */
+    char storage[8];   /* of the features that it was trained on; "" before */
     name_list features;
     name_list targets;
     name_list *classes;  /* [targets.count] */

@@ -220,7 +220,8 @@ plethron_status checkpoint_check(const plethron_checkpoint *checkpoint, const pl
     for (int part = 0; part < DATASET_PARTS; part++)
         if (strcmp(checkpoint->data.parts[part], data->parts[part]) != 0)
             return differs(checkpoint, err, "%s differ%s", dataset_part_names[part],
-                           part == DATASET_FEATURES ? ", or whether they are standardised" : "");
+                           part == DATASET_FEATURES ? ", or whether they are standardised, or how they are stored"
+                                                    : "");
     if (strategy && *strategy && strcmp(strategy, checkpoint->strategy) != 0)
         return differs(checkpoint, err, "the strategy is '%s' there and '%s' here", checkpoint->strategy, strategy);
     return PLETHRON_OK;

@@ -15,7 +15,25 @@ double dataset_n_products(const plethron_dataset *dataset) {
 
 uint64_t dataset_feature_bytes(const plethron_dataset *dataset) {
     if (dataset->sparse) return sparse_bytes(dataset->sparse, dataset->n_samples, dataset->n_features);
-    return (uint64_t)dataset->y_stride * dataset->n_features * sizeof(float);
+    const uint64_t steps = dataset->storage == PLETHRON_STORAGE_U8 ? 2 * dataset_n_ranges(dataset) * sizeof(float) : 0;
+    return ((uint64_t)dataset->y_stride * dataset_value_bytes(dataset->storage) + steps) * dataset->n_features;
+}
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} storages[] = {[PLETHRON_STORAGE_F32] = {"f32", sizeof(float)},
+                [PLETHRON_STORAGE_F16] = {"f16", sizeof(uint16_t)},
+                [PLETHRON_STORAGE_BF16] = {"bf16", sizeof(uint16_t)},
+                [PLETHRON_STORAGE_U8] = {"u8", sizeof(uint8_t)}};
+enum { N_STORAGES = sizeof storages / sizeof *storages };
+
+size_t dataset_value_bytes(plethron_storage storage) {
+    return storages[storage].bytes;
+}
+
+const char *dataset_storage_name(plethron_storage storage) {
+    return storages[storage].name;
 }
 
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats) {
@@ -112,24 +130,45 @@ static plethron_status check_sizes(const given_features *given, const float *Y, 
     return PLETHRON_OK;
 }
 
+static plethron_status check_storage(const given_features *given, const plethron_dataset_options *options,
+                                     plethron_error *err) {
+    const plethron_storage storage = options->storage;
+    if ((size_t)storage >= N_STORAGES)
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "storage is %d: 0 to %d is allowed", (int)storage,
+                         N_STORAGES - 1);
+    if (given->sparse && storage != PLETHRON_STORAGE_F32)
+        return error_set(err, PLETHRON_ERROR_UNSUPPORTED,
+                         "sparse features are stored as f32: dense ones are needed to store them as %s",
+                         storages[storage].name);
+    return PLETHRON_OK;
+}
+
 /* Refuses what the device cannot hold, before anything is read or uploaded. */
 static plethron_status check_memory(const plethron_device *device, size_t n_samples, size_t n_features,
                                     size_t n_targets, const plethron_dataset_options *options, plethron_error *err) {
     const plethron_device_info *info = plethron_device_describe(device);
-    const uint64_t features_bytes = n_features * sizeof(float);
-    const uint64_t row_bytes =
-        features_bytes + (n_targets + options->n_weight_columns) * sizeof(float) + (options->folds ? 1 : 0);
+    const uint64_t others_bytes = (n_targets + options->n_weight_columns) * sizeof(float) + (options->folds ? 1 : 0);
     const uint64_t largest = device_is_host(device) ? UINT64_MAX : info->max_alloc_bytes;
-    const uint64_t in_memory = info->memory_bytes / row_bytes, in_a_buffer = largest / features_bytes;
-    const uint64_t n_fit = in_memory < in_a_buffer ? in_memory : in_a_buffer;
-    if (n_samples <= n_fit) return PLETHRON_OK;
+    uint64_t n_fit[N_STORAGES];
+    for (int s = 0; s < N_STORAGES; s++) {
+        const uint64_t features_bytes = n_features * storages[s].bytes;
+        const uint64_t in_memory = info->memory_bytes / (features_bytes + others_bytes),
+                       in_a_buffer = largest / features_bytes;
+        n_fit[s] = in_memory < in_a_buffer ? in_memory : in_a_buffer;
+    }
+    if (n_samples <= n_fit[options->storage]) return PLETHRON_OK;
+    int smaller = options->storage;
+    while (smaller < N_STORAGES && n_samples > n_fit[smaller]) smaller++;
     return error_set(err, PLETHRON_ERROR_MEMORY,
                      "%zu samples of %zu features, with their targets, need %llu bytes on the device, and training "
-                     "some more; %s has %llu, and allows %llu in one buffer: %llu of these samples would fit",
-                     n_samples, n_features, (unsigned long long)(n_samples * row_bytes), info->name,
-                     (unsigned long long)info->memory_bytes,
+                     "some more; %s has %llu, and allows %llu in one buffer: %llu of these samples would fit%s%s",
+                     n_samples, n_features,
+                     (unsigned long long)(n_samples * (n_features * storages[options->storage].bytes + others_bytes)),
+                     info->name, (unsigned long long)info->memory_bytes,
                      (unsigned long long)(device_is_host(device) ? info->memory_bytes : largest),
-                     (unsigned long long)n_fit);
+                     (unsigned long long)n_fit[options->storage],
+                     smaller < N_STORAGES ? ", and all of them stored as " : "",
+                     smaller < N_STORAGES ? storages[smaller].name : "");
 }
 
 static plethron_status check_features(const given_features *given, plethron_error *err) {
@@ -203,8 +242,8 @@ out:
     return status;
 }
 
-static plethron_status upload_new(plethron_dataset *dataset, const void *memory, size_t bytes, const char *what,
-                                  device_buffer **out, plethron_error *err) {
+plethron_status dataset_upload(plethron_dataset *dataset, const void *memory, size_t bytes, const char *what,
+                               device_buffer **out, plethron_error *err) {
     plethron_status status;
     TRY(device_buffer_create(dataset->device, bytes, what, out, err));
     TRY(device_buffer_upload(*out, 0, bytes, memory, err));
@@ -212,24 +251,36 @@ out:
     return status;
 }
 
-static plethron_status place_features(plethron_dataset *dataset, const float *X, plethron_error *err) {
-    plethron_status status;
-    void *tiles = NULL;
-    size_t n_floats = 0, first_row = 0;
-    if (!dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats))
-        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%zu samples of %zu features are more than can be addressed",
-                         dataset->n_samples, dataset->n_features);
-    TRY(memory_allocate(n_floats, sizeof(float), "the features in tiles", &tiles, err));
+void dataset_pack_ranges(const plethron_dataset *dataset, const float *X, float *tiles) {
+    const size_t n_features = dataset->n_features;
     for (size_t e = 0; e < dataset_n_ranges(dataset); e++) {
         const struct dataset_range *range = &dataset->ranges[e];
-        dataset_pack_tiles(X + first_row * dataset->n_features, range->n_rows, dataset->n_features,
-                           (float *)tiles + range->first_tile * dataset->n_features * DATASET_TILE);
-        first_row += range->n_rows;
+        dataset_pack_tiles(X, range->n_rows, n_features, tiles + range->first_tile * n_features * DATASET_TILE);
+        X += range->n_rows * n_features;
     }
-    TRY(upload_new(dataset, tiles, n_floats * sizeof(float), "the features on the device", &dataset->X, err));
+}
+
+static plethron_status place_floats(plethron_dataset *dataset, const float *X, size_t n_floats, bool standardize,
+                                    plethron_error *err) {
+    plethron_status status;
+    void *tiles = NULL;
+    TRY(memory_allocate(n_floats, sizeof(float), "the features in tiles", &tiles, err));
+    dataset_pack_ranges(dataset, X, tiles);
+    TRY(dataset_upload(dataset, tiles, n_floats * sizeof(float), "the features on the device", &dataset->X, err));
+    if (standardize) TRY(dataset_standardize(dataset, dataset->device, dataset->X, err));
 out:
     free(tiles);
     return status;
+}
+
+static plethron_status place_features(plethron_dataset *dataset, const float *X, bool standardize,
+                                      plethron_error *err) {
+    size_t n_floats = 0;
+    if (!dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats))
+        return error_set(err, PLETHRON_ERROR_ARGUMENT, "%zu samples of %zu features are more than can be addressed",
+                         dataset->n_samples, dataset->n_features);
+    if (dataset->storage != PLETHRON_STORAGE_F32) return dataset_store(dataset, X, standardize, err);
+    return place_floats(dataset, X, n_floats, standardize, err);
 }
 
 /* Standardised, their means stay: what is folded into the weights is a scale alone. */
@@ -269,7 +320,7 @@ static plethron_status place_columns(plethron_dataset *dataset, const float *val
     void *columns = NULL;
     TRY(memory_allocate(n_columns * dataset->y_stride, sizeof(float), what, &columns, err));
     pack_columns(dataset, values, n_columns, 0.0f, columns);
-    TRY(upload_new(dataset, columns, n_columns * dataset->y_stride * sizeof(float), what, out, err));
+    TRY(dataset_upload(dataset, columns, n_columns * dataset->y_stride * sizeof(float), what, out, err));
 out:
     free(columns);
     return status;
@@ -287,7 +338,7 @@ static plethron_status place_folds(plethron_dataset *dataset, const uint8_t *fol
     }
     for (size_t i = 0; i < dataset->n_samples; i++)
         if (folds[i] >= dataset->n_folds) dataset->n_folds = (size_t)folds[i] + 1;
-    TRY(upload_new(dataset, bytes, dataset->y_stride, "the folds on the device", &dataset->folds, err));
+    TRY(dataset_upload(dataset, bytes, dataset->y_stride, "the folds on the device", &dataset->folds, err));
 out:
     free(memory);
     return status;
@@ -332,8 +383,7 @@ static plethron_status fill(plethron_dataset *dataset, const given_features *giv
     if (given->sparse)
         TRY(place_sparse(dataset, given->sparse, options->standardize, err));
     else
-        TRY(place_features(dataset, given->X, err));
-    if (options->standardize && !given->sparse) TRY(dataset_standardize(dataset, err));
+        TRY(place_features(dataset, given->X, options->standardize, err));
     if (dataset->n_targets > 0) TRY(place_targets(dataset, Y, err));
     dataset->n_weight_columns = options->n_weight_columns;
     if (options->n_weight_columns > 0)
@@ -354,6 +404,7 @@ static plethron_status create(plethron_device *device, const given_features *giv
         TRY(error_check_struct(options->struct_size, sizeof chosen, "plethron_dataset_options", err));
         memcpy(&chosen, options, options->struct_size);
     }
+    TRY(check_storage(given, &chosen, err));
     TRY(check_sizes(given, Y, n_targets, err));
     if (!given->sparse) TRY(check_memory(device, given->n_samples, given->n_features, n_targets, &chosen, err));
     TRY(check_features(given, err));
@@ -372,6 +423,7 @@ static plethron_status create(plethron_device *device, const given_features *giv
     dataset->n_samples = given->n_samples;
     dataset->n_features = given->n_features;
     dataset->n_targets = n_targets;
+    dataset->storage = chosen.storage;
     TRY(fill(dataset, given, Y, &chosen, err));
     *out = dataset;
     dataset = NULL;
@@ -397,6 +449,7 @@ plethron_status plethron_dataset_create_sparse(plethron_device *device, const pl
 void plethron_dataset_close(plethron_dataset *dataset) {
     if (!dataset) return;
     device_buffer_close(dataset->X);
+    device_buffer_close(dataset->steps);
     sparse_close(dataset->sparse);
     device_buffer_close(dataset->Y);
     device_buffer_close(dataset->weights);

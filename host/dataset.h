@@ -22,8 +22,10 @@ struct plethron_dataset {
     size_t n_targets;
     size_t n_tiles;
     size_t n_blocks;
-    size_t y_stride;        /* places: n_tiles * DATASET_TILE */
+    size_t y_stride; /* places: n_tiles * DATASET_TILE */
+    plethron_storage storage;
     device_buffer *X;       /* [n_tiles, n_features, DATASET_TILE] and padding; NULL where features are sparse */
+    device_buffer *steps;   /* [n_ranges, n_features, 2] and padding: of bytes (kernels/store.cl), else NULL */
     dataset_sparse *sparse; /* NULL where they are dense */
     device_buffer *Y;       /* [n_targets, y_stride], NULL without targets; may hold NaN: missing */
     device_buffer *weights; /* [n_weight_columns, y_stride], or NULL */
@@ -52,13 +54,29 @@ double dataset_n_products(const plethron_dataset *dataset);
 /* Bytes of the features on the device. */
 uint64_t dataset_feature_bytes(const plethron_dataset *dataset);
 
+/* Bytes of a value of X; what its storage is called. */
+size_t dataset_value_bytes(plethron_storage storage);
+const char *dataset_storage_name(plethron_storage storage);
+
 /* Floats that `n_rows` rows of X take in tiles, with the padding that kernels may read behind them. */
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats);
 
 /* Lays rows of X [n_rows, n_features] out in tiles [.., n_features, DATASET_TILE], the last tile padded with zeros. */
 void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, float *tiles);
 
-/* Standardises the features on the device (dataset_standardize.c). */
-plethron_status dataset_standardize(plethron_dataset *dataset, plethron_error *err);
+/* Lays out all rows of X, each entity's from its own first tile on. */
+void dataset_pack_ranges(const plethron_dataset *dataset, const float *X, float *tiles);
+
+/* A new buffer on the data set's device with a copy of `memory`. */
+plethron_status dataset_upload(plethron_dataset *dataset, const void *memory, size_t bytes, const char *what,
+                               device_buffer **out, plethron_error *err);
+
+/* Finds means and deviations, and standardises the features in tiles of floats, by kernels on a device: the data set's
+ * or the host (dataset_standardize.c). */
+plethron_status dataset_standardize(plethron_dataset *dataset, plethron_device *device, device_buffer *tiles,
+                                    plethron_error *err);
+
+/* Places features that are not stored as floats (dataset_store.c). */
+plethron_status dataset_store(plethron_dataset *dataset, const float *X, bool standardize, plethron_error *err);
 
 #endif

@@ -60,7 +60,7 @@ plethron_status dataset_digest_find(const plethron_dataset *dataset, dataset_dig
         device_buffer *buffer;
         size_t n_bytes;
     } buffers[] = {
-        {DATASET_FEATURES, dataset->X, dataset->n_features * column_bytes},
+        {DATASET_FEATURES, dataset->X, dataset->n_features * dataset->y_stride * dataset_value_bytes(dataset->storage)},
         {DATASET_FEATURES, sparse->rows.offsets, (dataset->n_samples + 1) * sizeof(int32_t)},
         {DATASET_FEATURES, sparse->rows.indices, sparse->n_values * sizeof(int32_t)},
         {DATASET_FEATURES, sparse->rows.values, sparse->n_values * sizeof(float)},
@@ -70,6 +70,11 @@ plethron_status dataset_digest_find(const plethron_dataset *dataset, dataset_dig
     };
     TRY(memory_allocate_unset(PIECES_AT_ONCE, PIECE_BYTES, "a block of the data set", &block, err));
     for (int part = 0; part < DATASET_PARTS; part++) SHA256Init(&of_parts[part]);
+    if (dataset->storage != PLETHRON_STORAGE_F32) {
+        digest_add_text(&of_parts[DATASET_FEATURES], dataset_storage_name(dataset->storage));
+        TRY(add_buffer(dataset->steps, dataset_n_ranges(dataset) * dataset->n_features * 2 * sizeof(float), block,
+                       &of_parts[DATASET_FEATURES], err));
+    }
     for (size_t b = 0; b < sizeof buffers / sizeof *buffers; b++)
         TRY(add_buffer(buffers[b].buffer, buffers[b].n_bytes, block, &of_parts[buffers[b].part], err));
     add_ranges(dataset, &of_parts[DATASET_ENTITIES]);

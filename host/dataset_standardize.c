@@ -19,6 +19,8 @@ typedef struct segment_range {
 
 typedef struct standardizer {
     plethron_dataset *dataset;
+    plethron_device *device;
+    device_buffer *tiles; /* X */
     device_program *program;
     device_kernel *moments, *add_moments, *standardize;
     segment *segments;
@@ -75,7 +77,7 @@ static plethron_status open_kernels(standardizer *self, plethron_error *err) {
     const char *const sources[] = {"arithmetic.cl", "standardize.cl"}; /* the first turns contraction off */
     char options[32];
     snprintf(options, sizeof options, "-DTILE=%d", DATASET_TILE);
-    TRY(program_open(self->dataset->device, sources, sizeof sources / sizeof *sources, options, &self->program, err));
+    TRY(program_open(self->device, sources, sizeof sources / sizeof *sources, options, &self->program, err));
     TRY(program_kernel(self->program, "moments", &self->moments, err));
     TRY(program_kernel(self->program, "add_moments", &self->add_moments, err));
     TRY(program_kernel(self->program, "standardize", &self->standardize, err));
@@ -86,7 +88,7 @@ out:
 static plethron_status open(standardizer *self, plethron_error *err) {
     plethron_status status;
     void *totals = NULL, *means = NULL;
-    plethron_device *device = self->dataset->device;
+    plethron_device *device = self->device;
     const size_t n_features = self->dataset->n_features, n_values = self->n_ranges * n_features;
     TRY(make_segments(self, err));
     TRY(open_kernels(self, err));
@@ -111,7 +113,7 @@ out:
 /* `items` of dimension 0 in groups that GPUs fill. */
 static kernel_range launch_range(const standardizer *self, size_t items, size_t rows) {
     enum { GROUP_ITEMS = 64 };
-    const bool in_groups = plethron_device_describe(self->dataset->device)->local_is_dedicated;
+    const bool in_groups = plethron_device_describe(self->device)->local_is_dedicated;
     const size_t local = in_groups ? GROUP_ITEMS : 1;
     return (kernel_range){.global = {(items + local - 1) / local * local, rows, 1}, .local = {local, 1, 1}};
 }
@@ -128,8 +130,8 @@ static plethron_status sum(standardizer *self, int around, plethron_error *err) 
     const kernel_range segments = launch_range(self, n_features, self->n_segments);
     const kernel_range ranges = launch_range(self, n_features, self->n_ranges);
     TRY(upload_means(self, err));
-    TRY(kernel_launch(self->moments, &segments, err, "bbbbii", self->dataset->X, self->segments_there,
-                      self->means_there, self->sums_there, (int)n_features, around));
+    TRY(kernel_launch(self->moments, &segments, err, "bbbbii", self->tiles, self->segments_there, self->means_there,
+                      self->sums_there, (int)n_features, around));
     TRY(kernel_launch(self->add_moments, &ranges, err, "bbbi", self->sums_there, self->ranges_there, self->totals_there,
                       (int)n_features));
     TRY(device_buffer_download(self->totals_there, 0, self->n_ranges * 4 * n_features * sizeof(float), self->totals,
@@ -180,9 +182,10 @@ out:
     return status;
 }
 
-plethron_status dataset_standardize(plethron_dataset *dataset, plethron_error *err) {
+plethron_status dataset_standardize(plethron_dataset *dataset, plethron_device *device, device_buffer *tiles,
+                                    plethron_error *err) {
     plethron_status status;
-    standardizer self = {.dataset = dataset, .n_ranges = dataset_n_ranges(dataset)};
+    standardizer self = {.dataset = dataset, .device = device, .tiles = tiles, .n_ranges = dataset_n_ranges(dataset)};
     void *mean = NULL, *deviation = NULL;
     const size_t n_values = self.n_ranges * dataset->n_features;
     TRY(memory_allocate(n_values, sizeof(double), "the features' means", &mean, err));
@@ -193,9 +196,9 @@ plethron_status dataset_standardize(plethron_dataset *dataset, plethron_error *e
     TRY(find_moments(&self, err));
     TRY(upload_means(&self, err));
     const kernel_range range = launch_range(&self, dataset->n_features * DATASET_TILE, self.n_segments);
-    TRY(kernel_launch(self.standardize, &range, err, "bbbi", dataset->X, self.segments_there, self.means_there,
+    TRY(kernel_launch(self.standardize, &range, err, "bbbi", tiles, self.segments_there, self.means_there,
                       (int)dataset->n_features));
-    TRY(device_finish(dataset->device, err));
+    TRY(device_finish(device, err));
 out:
     close(&self);
     return status;

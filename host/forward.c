@@ -10,15 +10,16 @@ struct forward_stage {
     plethron_device *device;
     tile_sizes tiling;
     bool is_sparse;
+    plethron_storage storage;
     device_program *program; /* NULL for dense features on the host */
     device_kernel *kernel;
 };
 
-plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, bool is_sparse, forward_stage **out,
-                             plethron_error *err) {
-    enum { N_SOURCES = 3 };
-    static const char *const dense[N_SOURCES] = {"arithmetic.cl", "tile.cl", "forward.cl"};
-    static const char *const sparse[N_SOURCES] = {"arithmetic.cl", "sparse.cl", "sparse_forward.cl"};
+plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, bool is_sparse,
+                             plethron_storage storage, forward_stage **out, plethron_error *err) {
+    static const char *const dense[] = {"arithmetic.cl", "store.cl", "tile.cl", "forward.cl"};
+    static const char *const sparse[] = {"arithmetic.cl", "sparse.cl", "sparse_forward.cl"};
+    const size_t n_sources = is_sparse ? sizeof sparse / sizeof *sparse : sizeof dense / sizeof *dense;
     plethron_status status;
     void *memory = NULL;
     forward_stage *stage = NULL;
@@ -27,8 +28,9 @@ plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, 
     stage->device = device;
     stage->tiling = *tiling;
     stage->is_sparse = is_sparse;
+    stage->storage = storage;
     if (is_sparse || !device_is_host(device)) {
-        TRY(tiling_program(device, tiling, 0, is_sparse ? sparse : dense, N_SOURCES, &stage->program, err));
+        TRY(tiling_program(device, tiling, 0, storage, is_sparse ? sparse : dense, n_sources, &stage->program, err));
         TRY(program_kernel(stage->program, is_sparse ? "sparse_forward" : "forward", &stage->kernel, err));
     }
     *out = stage;
@@ -83,18 +85,57 @@ static void predict_tile_of_one(const forward_task *task, const float *tile, con
     for (size_t i = 0; i < count; i++) out[i * task->out_stride] = results[i];
 }
 
-static void run_on_host(const forward_task *task) {
-    const float *tiles = (const float *)device_buffer_on_host(task->X) + task->first_row * task->n_features;
+/* Tiles of floats, from the task's first row on. */
+static void run_tiles(const forward_task *task, const float *tiles, size_t first, size_t n_tiles) {
     const float *weights = (const float *)device_buffer_on_host(task->weights) + task->first_unit;
     float *out = device_buffer_on_host(task->out);
-    const size_t n_tiles = (task->n_rows + DATASET_TILE - 1) / DATASET_TILE;
 #pragma omp parallel for schedule(dynamic, 4)
     for (size_t t = 0; t < n_tiles; t++) {
-        const size_t row = t * DATASET_TILE, left = task->n_rows - row;
+        const size_t row = (first + t) * DATASET_TILE, left = task->n_rows - row;
         const size_t count = left < DATASET_TILE ? left : DATASET_TILE;
-        (task->n_units > 1 ? predict_tile : predict_tile_of_one)(task, tiles + row * task->n_features, weights, count,
-                                                                 out + row * task->out_stride);
+        (task->n_units > 1 ? predict_tile : predict_tile_of_one)(task, tiles + t * task->n_features * DATASET_TILE,
+                                                                 weights, count, out + row * task->out_stride);
     }
+}
+
+static size_t divide_up(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+void forward_decode(const stored_features *from, size_t range, size_t first_tile, size_t n_tiles, float *tiles) {
+    const size_t value_bytes = dataset_value_bytes(from->storage);
+    const unsigned char *X = device_buffer_on_host(from->X);
+    const float *steps = device_buffer_on_host(from->steps);
+    host_loops_best()->decode(from->storage, X + first_tile * from->n_features * DATASET_TILE * value_bytes,
+                              from->storage == PLETHRON_STORAGE_U8 ? steps + range * from->n_features * 2 : steps,
+                              n_tiles, from->n_features, tiles);
+}
+
+/* Features that are not floats are decoded some tiles at a time. */
+static plethron_status run_stored(const forward_stage *stage, const forward_task *task, plethron_error *err) {
+    enum { MOST_FLOATS = 1 << 18 };
+    plethron_status status;
+    void *room = NULL;
+    const stored_features features = {stage->storage, task->X, task->steps, task->n_features};
+    const size_t tile_size = task->n_features * DATASET_TILE, n_tiles = divide_up(task->n_rows, DATASET_TILE);
+    const size_t most = tile_size < MOST_FLOATS ? MOST_FLOATS / tile_size : 1;
+    TRY(memory_allocate_unset(most < n_tiles ? most : n_tiles, tile_size * sizeof(float), "features as floats", &room,
+                              err));
+    for (size_t first = 0; first < n_tiles; first += most) {
+        const size_t left = n_tiles - first, count = left < most ? left : most;
+        forward_decode(&features, 0, task->first_row / DATASET_TILE + first, count, room);
+        run_tiles(task, room, first, count);
+    }
+out:
+    free(room);
+    return status;
+}
+
+static plethron_status run_on_host(const forward_stage *stage, const forward_task *task, plethron_error *err) {
+    if (stage->storage != PLETHRON_STORAGE_F32) return run_stored(stage, task, err);
+    run_tiles(task, (const float *)device_buffer_on_host(task->X) + task->first_row * task->n_features, 0,
+              divide_up(task->n_rows, DATASET_TILE));
+    return PLETHRON_OK;
 }
 
 /* Rows of an item: a tile with groups, else a strip (forward.cl). */
@@ -119,12 +160,10 @@ static plethron_status run_sparse(const forward_stage *stage, const forward_task
 
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err) {
     if (stage->is_sparse) return run_sparse(stage, task, err);
-    if (!stage->kernel) {
-        run_on_host(task);
-        return PLETHRON_OK;
-    }
+    if (!stage->kernel) return run_on_host(stage, task, err);
     const kernel_range range = launch_range(stage, task);
-    return kernel_launch(stage->kernel, &range, err, "bbbiiiiiiii", task->X, task->weights, task->out,
+    device_buffer *steps = task->steps ? task->steps : task->weights; /* which are not read */
+    return kernel_launch(stage->kernel, &range, err, "bbbbiiiiiiii", task->X, steps, task->weights, task->out,
                          (int)task->n_tiles, (int)task->n_features, (int)task->weights_stride, (int)task->first_row,
                          (int)task->n_rows, (int)task->first_unit, (int)task->out_stride, (int)task->activate);
 }

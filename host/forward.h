@@ -8,13 +8,14 @@
 
 typedef struct forward_stage forward_stage;
 
-/* For dense features or for sparse ones. The device stays borrowed. */
-plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, bool is_sparse, forward_stage **out,
-                             plethron_error *err);
+/* For dense features stored so, or for sparse ones. The device stays borrowed. */
+plethron_status forward_open(plethron_device *device, const tile_sizes *tiling, bool is_sparse,
+                             plethron_storage storage, forward_stage **out, plethron_error *err);
 void forward_close(forward_stage *stage);
 
 typedef struct forward_task {
     device_buffer *X;         /* in tiles, with padding behind them (dataset_tiles_size) */
+    device_buffer *steps;     /* of bytes (kernels/store.cl); else any buffer or NULL */
     const sparse_lines *rows; /* in place of X where the stage is for sparse features */
     device_buffer *order;     /* of sparse rows: which stands in each place; NULL: each in its own */
     device_buffer *weights;   /* [n_features + 1, weights_stride] */
@@ -29,6 +30,15 @@ typedef struct forward_task {
     size_t out_stride; /* the same, or forward_out_stride of dense features */
     bool activate;
 } forward_task;
+
+/* On the host: features that are not stored as floats, and what they are as floats: n_tiles tiles from one on, of rows
+ * of a range (dataset.h). */
+typedef struct stored_features {
+    plethron_storage storage;
+    device_buffer *X, *steps;
+    size_t n_features;
+} stored_features;
+void forward_decode(const stored_features *from, size_t range, size_t first_tile, size_t n_tiles, float *tiles);
 
 /* Queues the work. */
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err);

@@ -18,6 +18,7 @@ static _Thread_local int host_id[3];
 
 #include "arithmetic.cl"
 #include "random.cl"
+#include "store.cl"
 #include "unit.cl"
 
 #include "row.cl"
@@ -93,15 +94,15 @@ RUN(auc_range_sort, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
 RUN(auc_range_sum, B(0), B(1), B(2), B(3), B(4), I(5), I(6))
 RUN(bootstrap, B(0), B(1), I(2), I(3), I(4))
 RUN(order, B(0), I(1), I(2), I(3), I(4), I(5), I(6))
-RUN(reorder, B(0), B(1), B(2), I(3), I(4))
+RUN(reorder, B(0), B(1), B(2), I(3), I(4), I(5))
 RUN(moments, B(0), B(1), B(2), B(3), I(4), I(5))
 RUN(add_moments, B(0), B(1), B(2), I(3))
 RUN(standardize, B(0), B(1), B(2), I(3))
-RUN(grouped, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), ROWS_AT(8), I(17), I(18), I(19), I(20), I(21), I(22))
-RUN(grouped_sums, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), ROWS_AT(8), I(17), I(18), I(19), I(20))
+RUN(grouped, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), B(8), ROWS_AT(9), I(18), I(19), I(20), I(21), I(22), I(23))
+RUN(grouped_sums, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), B(8), ROWS_AT(9), I(18), I(19), I(20), I(21))
 RUN(grouped_step, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), ROWS_AT(8), I(17), I(18), I(19), I(20), I(21))
 RUN(grouped_weigh, B(0), B(1), B(2), B(3), ROWS_AT(4), I(13), I(14))
-RUN(grouped_measure, B(0), B(1), B(2), B(3), B(4), B(5), B(6), ROWS_AT(7), I(16), I(17), I(18))
+RUN(grouped_measure, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), ROWS_AT(8), I(17), I(18), I(19))
 RUN(grouped_add, B(0), B(1), B(2), B(3), I(4), I(5), I(6))
 
 const host_kernel HOST_KERNELS[] = {
@@ -123,15 +124,15 @@ const host_kernel HOST_KERNELS[] = {
     {"auc_range_sum", "bbbbbii", run_auc_range_sum},
     {"bootstrap", "bbiii", run_bootstrap},
     {"order", "biiiiii", run_order},
-    {"reorder", "bbbii", run_reorder},
+    {"reorder", "bbbiii", run_reorder},
     {"moments", "bbbbii", run_moments},
     {"add_moments", "bbbi", run_add_moments},
     {"standardize", "bbbi", run_standardize},
-    {"grouped", "bbbbbbbb" ROWS_TYPES "iiiiii", run_grouped},
-    {"grouped_sums", "bbbbbbbb" ROWS_TYPES "iiii", run_grouped_sums},
+    {"grouped", "bbbbbbbbb" ROWS_TYPES "iiiiii", run_grouped},
+    {"grouped_sums", "bbbbbbbbb" ROWS_TYPES "iiii", run_grouped_sums},
     {"grouped_step", "bbbbbbbb" ROWS_TYPES "iiiii", run_grouped_step},
     {"grouped_weigh", "bbbb" ROWS_TYPES "ii", run_grouped_weigh},
-    {"grouped_measure", "bbbbbbb" ROWS_TYPES "iii", run_grouped_measure},
+    {"grouped_measure", "bbbbbbbb" ROWS_TYPES "iii", run_grouped_measure},
     {"grouped_add", "bbbbiii", run_grouped_add},
     {NULL, NULL, NULL},
 };

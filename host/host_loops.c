@@ -6,6 +6,7 @@
 #include "opencl_c.h"
 
 #include "arithmetic.cl"
+#include "store.cl"
 #include "unit.cl"
 
 #include "row.cl"
@@ -134,6 +135,25 @@ static float predict(const float *x, const float *w, size_t n_features, size_t s
     return sigmoid(z);
 }
 
+#define DECODE(VALUE_OF, type)                                                                      \
+    for (size_t t = 0; t < n_tiles; t++)                                                            \
+        for (size_t k = 0; k < n_features; k++) {                                                   \
+            const size_t at = (t * n_features + k) * TILE;                                          \
+            const type *x = (const type *)stored_tiles + at;                                        \
+            const float *step = steps + k * STEP;                                                   \
+            (void)step;                                                                             \
+            for (size_t lane = 0; lane < TILE; lane++) tiles[at + lane] = VALUE_OF(x + lane, step); \
+        }
+
+static void decode(int storage, const void *stored_tiles, const float *steps, size_t n_tiles, size_t n_features,
+                   float *tiles) {
+    switch (storage) {
+    case STORAGE_F16: DECODE(VALUE_F16, half) break;
+    case STORAGE_BF16: DECODE(VALUE_BF16, ushort) break;
+    default: DECODE(VALUE_U8, uchar) break;
+    }
+}
+
 static void add(float *total, const float *part, size_t n) {
     for (size_t e = 0; e < n; e++) total[e] += part[e];
 }
@@ -143,5 +163,6 @@ const host_loops HOST_LOOPS = {
     .forward_one = forward_one,
     .gradient = gradient,
     .predict = predict,
+    .decode = decode,
     .add = add,
 };

@@ -49,6 +49,9 @@ typedef struct host_loops {
     void (*gradient)(const host_block *block, float *R, float *sums);
     /* sigmoid(x . w + b) of one row x [n_features] and one unit: w [n_features + 1], its bias last, `stride` apart. */
     float (*predict)(const float *x, const float *w, size_t n_features, size_t stride);
+    /* n_tiles tiles of features that are not stored as floats (kernels/store.cl) as floats. */
+    void (*decode)(int storage, const void *stored, const float *steps, size_t n_tiles, size_t n_features,
+                   float *tiles);
     /* total += part, [n]. */
     void (*add)(float *total, const float *part, size_t n);
 } host_loops;

@@ -67,10 +67,10 @@ static measure_room measure_room_of(const train_problem *problem) {
 
 /* Of the features in another order. */
 static size_t features_bytes(const plethron_dataset *dataset) {
-    size_t n_floats = 0;
+    size_t n_values = 0;
     if (dataset->sparse) return 2 * dataset->sparse->n_values * sizeof(float);
-    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats); /* as for the data set's own */
-    return n_floats * sizeof(float);
+    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_values); /* as for the data set's own */
+    return n_values * dataset_value_bytes(dataset->storage);
 }
 
 live_size live_size_of(const train_problem *problem) {
@@ -132,7 +132,7 @@ static plethron_status open_kernels(live_set *live, plethron_error *err) {
     struct live_kernels *k = live->kernels;
     const char *const sources[] = {"arithmetic.cl", "unit.cl",    "row.cl",  "step.cl",
                                    "update.cl",     "measure.cl", "check.cl"};
-    TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, sources,
+    TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, PLETHRON_STORAGE_F32, sources,
                        sizeof sources / sizeof *sources, &k->program, err));
     TRY(program_kernel(k->program, "update", &k->update, err));
     TRY(program_kernel(k->program, "weigh", &k->weigh, err));
@@ -140,7 +140,8 @@ static plethron_status open_kernels(live_set *live, plethron_error *err) {
     TRY(program_kernel(k->program, "add_blocks", &k->add_blocks, err));
     TRY(program_kernel(k->program, "check", &k->check, err));
     TRY(program_kernel(k->program, "keep_best", &k->keep_best, err));
-    TRY(forward_open(live->device, &live->plan->tiling, live->problem->dataset->sparse != NULL, &k->forward, err));
+    const plethron_dataset *dataset = live->problem->dataset;
+    TRY(forward_open(live->device, &live->plan->tiling, dataset->sparse != NULL, dataset->storage, &k->forward, err));
     TRY(device_buffer_create(live->device, sizeof(float), "an element", &k->one, err));
 out:
     return status;
@@ -187,15 +188,13 @@ static plethron_status open_shuffle(live_set *live, plethron_error *err) {
     plethron_status status;
     const plethron_dataset *dataset = live->problem->dataset;
     struct live_kernels *k = live->kernels;
-    size_t n_floats = 0;
     TRY(upload_order(live, err));
     TRY(program_kernel(k->draws, "order", &k->order, err));
     if (dataset->sparse) {
         TRY(sparse_shuffle_open(live, &k->sparse, err));
         goto out;
     }
-    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_floats);
-    TRY(device_buffer_create(live->device, n_floats * sizeof(float), "the features in another order", &k->shuffled,
+    TRY(device_buffer_create(live->device, features_bytes(dataset), "the features in another order", &k->shuffled,
                              err));
     TRY(device_buffer_zero(k->shuffled, err)); /* the padding behind the rows is read, too */
     TRY(program_kernel(k->draws, "reorder", &k->reorder, err));
@@ -210,8 +209,8 @@ static plethron_status open_draws(live_set *live, plethron_error *err) {
     struct live_kernels *k = live->kernels;
     const char *const sources[] = {"arithmetic.cl", "random.cl", "unit.cl", "bootstrap.cl", "shuffle.cl"};
     if (!(p->uses & (USE_BOOTSTRAP | USE_SHUFFLE))) return status;
-    TRY(tiling_program(live->device, &live->plan->tiling, p->uses, sources, sizeof sources / sizeof *sources, &k->draws,
-                       err));
+    TRY(tiling_program(live->device, &live->plan->tiling, p->uses, PLETHRON_STORAGE_F32, sources,
+                       sizeof sources / sizeof *sources, &k->draws, err));
     if (p->uses & USE_BOOTSTRAP) TRY(draw_counts(live, err));
     if (p->uses & USE_SHUFFLE) TRY(open_shuffle(live, err));
 out:
@@ -242,6 +241,7 @@ plethron_status live_open(const train_problem *problem, const train_plan *plan, 
     live->rows.counts = or_one(live, live->rows.counts);
     live->rows.order = or_one(live, live->rows.order);
     live->X = problem->dataset->X;
+    live->steps = or_one(live, problem->dataset->steps);
     if (problem->dataset->sparse) live->features = problem->dataset->sparse->features;
     *out = live;
     live = NULL;
@@ -342,8 +342,9 @@ static plethron_status shuffle(live_set *live, int64_t epoch, plethron_error *er
         TRY(sparse_shuffle_run(live->kernels->sparse, live, &live->features, err));
         goto out;
     }
-    TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbii", dataset->X, live->kernels->shuffled,
-                      live->rows.order, (int)dataset->y_stride, (int)dataset->n_features));
+    TRY(kernel_launch(live->kernels->reorder, &range, err, "bbbiii", dataset->X, live->kernels->shuffled,
+                      live->rows.order, (int)dataset->y_stride, (int)dataset->n_features,
+                      (int)dataset_value_bytes(dataset->storage)));
     live->X = live->kernels->shuffled;
 out:
     return status;
@@ -397,6 +398,7 @@ plethron_status live_forward(const live_set *live, unit_shard shard, const row_b
     const plethron_dataset *dataset = live->problem->dataset;
     const forward_task task = {
         .X = live->X,
+        .steps = live->steps,
         .rows = dataset->sparse ? &dataset->sparse->rows : NULL,
         .order = live->is_shuffled ? live->rows.order : NULL,
         .weights = live->weights,

@@ -36,6 +36,7 @@ typedef struct live_set {
     device_buffer *held_scale; /* [unit_stride] */
     device_buffer *totals;     /* [MEASURE_SUMS, unit_stride] */
     row_buffers rows;          /* targets, weights and folds are the data set's */
+    device_buffer *steps;      /* the data set's, or one element */
     device_buffer *X;          /* the data set's, or the shuffled copy: the rows in the order of this epoch */
     bool is_shuffled;          /* the rows are in another order than their own */
     sparse_lines features;     /* of sparse features, borrowed: their entries name rows by places in that order */

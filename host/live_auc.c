@@ -48,8 +48,8 @@ static plethron_status run_open(auc_run *run, plethron_error *err) {
     const size_t bytes = live_auc_bytes(p);
     run->n_places = live_auc_places(p->dataset->n_samples);
     run->z_rows = run->n_places < Z_ROWS ? run->n_places : Z_ROWS;
-    TRY(tiling_program(device, &run->live->plan->tiling, p->uses, sources, sizeof sources / sizeof *sources,
-                       &run->program, err));
+    TRY(tiling_program(device, &run->live->plan->tiling, p->uses, PLETHRON_STORAGE_F32, sources,
+                       sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "auc_keys", &run->keys, err));
     TRY(program_kernel(run->program, "auc_sort", &run->sort, err));
     TRY(program_kernel(run->program, "auc_sum", &run->sum, err));

@@ -124,6 +124,7 @@ plethron_status model_content_make(const plethron_bank *bank, const char *format
         {"plethron_version", plethron_version()},
         {"reduction", bank_reduction_names[bank->reduction]},
         {"strategy", bank->strategy},
+        {"storage", bank->storage},
         {"check_every", number_text(bank->check_every, out->numbers[0])},
         {"batch_size", number_text(bank->batch_size, out->numbers[1])},
         {"batch_seed", number_text(bank->batch_seed, out->numbers[2])},
@@ -230,12 +231,17 @@ out:
 static plethron_status load_words(const safetensors_file *file, const char *path, plethron_bank *bank,
                                   plethron_error *err) {
     const char *reduction = safetensors_text_get(file, "reduction"), *strategy = safetensors_text_get(file, "strategy");
+    const char *storage = safetensors_text_get(file, "storage"); /* older files have none */
     if (!reduction || (strcmp(reduction, "mean") != 0 && strcmp(reduction, "sum") != 0))
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: metadata 'reduction' is '%.40s': mean or sum was expected",
                          path, reduction ? reduction : "");
     if (!strategy || strlen(strategy) >= sizeof bank->strategy)
         return error_set(err, PLETHRON_ERROR_FORMAT, "%s: metadata 'strategy' is missing or longer than %zu letters",
                          path, sizeof bank->strategy - 1);
+    if (storage && strlen(storage) >= sizeof bank->storage)
+        return error_set(err, PLETHRON_ERROR_FORMAT, "%s: metadata 'storage' is longer than %zu letters", path,
+                         sizeof bank->storage - 1);
+    if (storage) memcpy(bank->storage, storage, strlen(storage) + 1);
     bank->reduction = strcmp(reduction, "sum") == 0 ? PLETHRON_REDUCTION_SUM : PLETHRON_REDUCTION_MEAN;
     memcpy(bank->strategy, strategy, strlen(strategy) + 1);
     return PLETHRON_OK;

@@ -9,7 +9,7 @@
 #define MODEL_FORMAT "plethron"
 #define MODEL_CHECKPOINT_FORMAT "plethron-checkpoint"
 
-enum { MODEL_N_PLAIN_TEXTS = 9, MODEL_N_JSON_TEXTS = 8, MODEL_N_TEXTS = MODEL_N_PLAIN_TEXTS + MODEL_N_JSON_TEXTS };
+enum { MODEL_N_PLAIN_TEXTS = 10, MODEL_N_JSON_TEXTS = 8, MODEL_N_TEXTS = MODEL_N_PLAIN_TEXTS + MODEL_N_JSON_TEXTS };
 enum { MODEL_N_TENSORS = 2 + BANK_N_ARRAYS, MODEL_N_NUMBERS = 3, MODEL_NUMBER_TEXT = 24 };
 
 /* A bank as tensors and texts, which point into the bank and to what stands below. */

@@ -2,6 +2,8 @@
 #ifndef PLETHRON_OPENCL_C_H
 #define PLETHRON_OPENCL_C_H
 
+#include "half.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +15,9 @@
 typedef float vfloat;
 typedef int32_t vint;
 typedef uint32_t uint;
+typedef uint16_t ushort;
 typedef unsigned char uchar;
+typedef uint16_t half; /* what is stored; nothing computes with it */
 
 #define UNIT_VECTOR 1
 #define __global
@@ -22,6 +26,8 @@ typedef unsigned char uchar;
 #define SHIFT_LEFT(integer, n) ((vint)((uint)(integer) << (n))) /* C leaves a signed overflow open */
 #define UNROLL
 #define LOAD_BYTES(pointer) ((float)*(pointer))
+#define as_float(bits) float_of_bits(bits)
+#define vload_half(at, pointer) half_to_float((pointer)[at])
 
 #ifndef INFINITY
 #define INFINITY __builtin_inff()

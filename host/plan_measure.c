@@ -88,6 +88,9 @@ static void describe(const train_problem *problem, const char *name, char key[LI
              info->driver, plethron_version(), problem->dataset->n_samples, problem->dataset->n_features,
              problem->n_units, problem->uses, problem->batch_rows, name && *name ? name : "any strategy",
              problem->dataset->sparse ? ", sparse" : "");
+    if (problem->dataset->storage == PLETHRON_STORAGE_F32) return;
+    const size_t used = strlen(key) - strlen(" | ");
+    snprintf(key + used, LINE_BYTES / 2 - used, ", %s | ", dataset_storage_name(problem->dataset->storage));
 }
 
 static void plan_name(const train_plan *plan, char name[64]) {

@@ -85,7 +85,7 @@ plethron_status predictor_open(plethron_device *device, const plethron_bank *ban
     self->is_sparse = is_sparse;
     self->unit_stride = problem_unit_stride(bank->n_units, is_sparse);
     const tile_sizes tiling = tiling_choose(device, self->n_units);
-    TRY(forward_open(device, &tiling, is_sparse, &self->forward, err));
+    TRY(forward_open(device, &tiling, is_sparse, PLETHRON_STORAGE_F32, &self->forward, err));
     self->result_stride = is_sparse ? self->unit_stride : forward_out_stride(self->forward, self->n_units);
     self->max_rows = rows_a_block(self, n_samples, memory_bytes);
     TRY(upload_weights(self, bank, err));

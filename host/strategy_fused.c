@@ -156,12 +156,12 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     const train_plan *plan = live->plan;
     const size_t n_parts = parts_of(plan, problem_batch_blocks(live->problem));
     const size_t part_bytes = n_parts * plan->shard_units * sizeof(float);
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "tile.cl", "fused.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl", "row.cl", "tile.cl", "fused.cl"};
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
-    TRY(tiling_program(live->device, &plan->tiling, live->problem->uses, sources, sizeof sources / sizeof *sources,
-                       &run->program, err));
+    TRY(tiling_program(live->device, &plan->tiling, live->problem->uses, live->problem->dataset->storage, sources,
+                       sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "fused", &run->gradient, err));
     TRY(device_buffer_create(live->device, part_bytes * live->problem->dataset->n_features, "the gradient's parts",
                              &run->weight_sums, err));
@@ -186,10 +186,10 @@ static plethron_status gradient(void *state, unit_shard shard, const row_batch *
         .n_bias_parts = n_parts,
         .stride = plan->shard_units,
     };
-    return kernel_launch(run->gradient, &range, err, "bbbb" ROW_TYPES "iiiiii", run->live->X, run->live->weights,
-                         run->weight_sums, run->bias_sums, ROW_ARGUMENTS(run->live), (int)batch->first,
-                         (int)batch->count, (int)run->live->problem->dataset->n_features, (int)shard.first,
-                         (int)plan->shard_units, (int)n_blocks);
+    return kernel_launch(run->gradient, &range, err, "bbbbb" ROW_TYPES "iiiiii", run->live->X, run->live->steps,
+                         run->live->weights, run->weight_sums, run->bias_sums, ROW_ARGUMENTS(run->live),
+                         (int)batch->first, (int)batch->count, (int)run->live->problem->dataset->n_features,
+                         (int)shard.first, (int)plan->shard_units, (int)n_blocks);
 }
 
 const strategy strategy_fused = {

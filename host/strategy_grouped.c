@@ -3,6 +3,7 @@
  * (kernels/grouped.cl). */
 #include "strategy.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* A unit has many rows when they are at least so many blocks and more than a group's fair share of all: below it the
@@ -20,6 +21,8 @@ typedef struct grouped_run {
     device_buffer *order, *first_block, *block_owner, *queue, *scratch;
     device_buffer *gradients; /* [n_many_blocks, a matrix of a slot] */
     device_buffer *measures;  /* [MEASURE_SUMS, n_blocks] */
+    device_buffer *X;         /* the data set's, borrowed; or, on the host, floats where that has others */
+    device_buffer *decoded;
 } grouped_run;
 
 static bool applicable(const train_problem *problem, char *why, size_t why_bytes) {
@@ -105,16 +108,29 @@ static size_t scratch_floats(const train_problem *problem, const train_plan *pla
            slot_floats(problem->dataset->n_features);
 }
 
+/* On the host the features become floats while units train. */
+static size_t decoded_bytes(const plethron_dataset *dataset) {
+    size_t n_values = 0;
+    if (!device_is_host(dataset->device) || dataset->storage == PLETHRON_STORAGE_F32) return 0;
+    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_values);
+    return n_values * sizeof(float);
+}
+
 /* Flops over a nominal rate, and what each unit's step takes; only comparisons between strategies of one device count.
- * A unit is one core's, unless it has many rows. */
+ * A unit is one core's, unless it has many rows. Each reads its rows, which takes longer where the cache does not hold
+ * X: as long as `rows` takes to read floats, whatever they are stored as. */
 static double cost(const train_problem *problem) {
-    static const double sigmoid_features = 4.0, unit_s = 6e-8;
-    const size_t n_cores = plethron_device_describe(problem->dataset->device)->compute_units;
+    static const double sigmoid_features = 4.0, unit_s = 6e-8, reading = 6.0;
+    const plethron_dataset *dataset = problem->dataset;
+    const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
+    const uint64_t cache_bytes = device_cache_bytes(dataset->device);
+    const bool is_beyond = cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
     const bool has_many = problem_max_rows(problem) > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS;
     const size_t busy = has_many ? problem->n_units : (problem->n_units + n_cores - 1) / n_cores * n_cores;
     const double rows = (double)all_tiles(problem) * DATASET_TILE / (double)problem->n_units;
-    const double flops = 4.0 * rows * ((double)problem->dataset->n_features + sigmoid_features);
-    return (double)busy * (flops / 5e10 + unit_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
+    const double computing_s = 4.0 * rows * ((double)dataset->n_features + sigmoid_features) / 5e10;
+    const double reading_s = is_beyond ? 4.0 * rows * (double)dataset->n_features * reading / 1e11 : 0.0;
+    return (double)busy * (fmax(computing_s, reading_s) + unit_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
@@ -126,13 +142,14 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     const size_t n_blocks = all_blocks(problem), scratch_bytes = scratch_floats(problem, plan) * sizeof(float);
     const size_t gradient_bytes = n_blocks * slot_matrix(dataset->n_features) * sizeof(float);
     const size_t largest = gradient_bytes > scratch_bytes ? gradient_bytes : scratch_bytes;
-    plan->bytes = scratch_bytes + gradient_bytes + n_blocks * (MEASURE_SUMS + 1) * sizeof(float);
+    plan->bytes =
+        scratch_bytes + gradient_bytes + n_blocks * (MEASURE_SUMS + 1) * sizeof(float) + decoded_bytes(dataset);
     if (!device_is_host(dataset->device) && largest > info->max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY, "grouped needs a buffer of %zu bytes; %s allows %llu", largest,
                          info->name, (unsigned long long)info->max_alloc_bytes);
-    snprintf(plan->text, sizeof plan->text, "grouped on %s: %u lanes a vector, %zu group%s of %d", info->name,
+    snprintf(plan->text, sizeof plan->text, "grouped on %s: %u lanes a vector, %zu group%s of %d%s", info->name,
              vector_lanes(plan), groups_of(dataset->device, plan), groups_of(dataset->device, plan) == 1 ? "" : "s",
-             has_local_memory(plan) ? 64 : 1);
+             has_local_memory(plan) ? 64 : 1, decoded_bytes(dataset) ? ", features decoded to f32" : "");
     return PLETHRON_OK;
 }
 
@@ -142,7 +159,7 @@ static void run_close(void *state) {
     grouped_run *run = state;
     if (!run) return;
     device_buffer *buffers[] = {run->order,   run->first_block, run->block_owner, run->queue,
-                                run->scratch, run->gradients,   run->measures};
+                                run->scratch, run->gradients,   run->measures,    run->decoded};
     device_kernel *kernels[] = {run->grouped, run->sums, run->step, run->weigh, run->measure, run->add};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_close(buffers[i]);
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) kernel_close(kernels[i]);
@@ -157,18 +174,18 @@ static plethron_status open_program(const grouped_run *run, const char *const *s
     const train_plan *plan = run->live->plan;
     char options[256];
     snprintf(options, sizeof options,
-             "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DLOCAL_MEMORY=%d -DSLOT_FEATURES=%zu -DUNIT_VECTOR=%u "
-             "-DUNITS_AT_ONCE=%zu",
-             DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, has_local_memory(plan), slot_features(p, plan),
-             vector_lanes(plan), units_at_once(p, plan));
+             "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DSTORAGE=%d -DONE_UNIT=1 -DLOCAL_MEMORY=%d -DSLOT_FEATURES=%zu "
+             "-DUNIT_VECTOR=%u -DUNITS_AT_ONCE=%zu",
+             DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, (int)p->dataset->storage, has_local_memory(plan),
+             slot_features(p, plan), vector_lanes(plan), units_at_once(p, plan));
     return program_open(run->live->device, sources, n_sources, options, out, err);
 }
 
 static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl",           "row.cl",           "step.cl",
-                                   "measure.cl",    "lanes.cl",          "grouped_block.cl", "grouped_unit.cl",
-                                   "grouped.cl",    "grouped_measure.cl"};
+    const char *const sources[] = {"arithmetic.cl",   "store.cl",   "unit.cl",           "row.cl",
+                                   "step.cl",         "measure.cl", "lanes.cl",          "grouped_block.cl",
+                                   "grouped_unit.cl", "grouped.cl", "grouped_measure.cl"};
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
     TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
@@ -181,7 +198,7 @@ out:
 /* For the units with many rows, where there are any. */
 static plethron_status open_kernels_for_many(grouped_run *run, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl",          "row.cl",          "step.cl",
+    const char *const sources[] = {"arithmetic.cl", "store.cl",         "unit.cl",         "row.cl",         "step.cl",
                                    "lanes.cl",      "grouped_block.cl", "grouped_unit.cl", "grouped_many.cl"};
     if (run->n_many == 0) return status;
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program_for_many, err));
@@ -259,6 +276,27 @@ out:
     return status;
 }
 
+/* The kernels that are compiled as C read floats. */
+static plethron_status open_features(grouped_run *run, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const plethron_dataset *dataset = run->live->problem->dataset;
+    run->X = run->live->X;
+    if (decoded_bytes(dataset) == 0) return status;
+    TRY(device_buffer_create(run->live->device, decoded_bytes(dataset), "features as floats", &run->decoded, err));
+    TRY(device_buffer_zero(run->decoded, err));
+    const stored_features features = {dataset->storage, run->live->X, run->live->steps, dataset->n_features};
+    float *floats = device_buffer_on_host(run->decoded);
+#pragma omp parallel for schedule(dynamic, 16)
+    for (size_t r = 0; r < dataset_n_ranges(dataset); r++) {
+        const struct dataset_range *range = &dataset->ranges[r];
+        forward_decode(&features, r, range->first_tile, (range->n_rows + DATASET_TILE - 1) / DATASET_TILE,
+                       floats + range->first_tile * dataset->n_features * DATASET_TILE);
+    }
+    run->X = run->decoded;
+out:
+    return status;
+}
+
 static plethron_status open_room(grouped_run *run, plethron_error *err) {
     plethron_status status;
     plethron_device *device = run->live->device;
@@ -287,6 +325,7 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(open_kernels(run, err));
     TRY(upload_lists(run, err));
     TRY(open_kernels_for_many(run, err));
+    TRY(open_features(run, err));
     TRY(open_room(run, err));
     *out = run;
     run = NULL;
@@ -312,10 +351,10 @@ static plethron_status run_few(const grouped_run *run, int64_t first, int64_t co
     const kernel_range range = groups(run, p->n_units - run->n_many);
     if (run->n_many == p->n_units) return status;
     TRY(device_buffer_zero(run->queue, err));
-    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbb" ROW_TYPES "iiiiii", live->X, live->weights, live->moments,
-                      live->distances, live->state, run->order, run->queue, run->scratch, ROW_ARGUMENTS(live),
-                      (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units, (int)first, (int)count,
-                      (int)keep));
+    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbb" ROW_TYPES "iiiiii", run->X, live->steps, live->weights,
+                      live->moments, live->distances, live->state, run->order, run->queue, run->scratch,
+                      ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units, (int)first,
+                      (int)count, (int)keep));
 out:
     return status;
 }
@@ -327,9 +366,9 @@ static plethron_status run_many(const grouped_run *run, int64_t epoch, bool keep
     const int n_features = (int)live->problem->dataset->n_features;
     const kernel_range of_blocks = groups(run, run->n_many_blocks), of_units = groups(run, run->n_many);
     if (run->n_many == 0) return status;
-    TRY(kernel_launch(run->sums, &of_blocks, err, "bbbbbbbb" ROW_TYPES "iiii", live->X, live->weights, live->state,
-                      run->order, run->first_block, run->block_owner, run->gradients, run->scratch, ROW_ARGUMENTS(live),
-                      n_features, (int)run->n_many_blocks, (int)epoch, (int)of_blocks.global[1]));
+    TRY(kernel_launch(run->sums, &of_blocks, err, "bbbbbbbbb" ROW_TYPES "iiii", run->X, live->steps, live->weights,
+                      live->state, run->order, run->first_block, run->block_owner, run->gradients, run->scratch,
+                      ROW_ARGUMENTS(live), n_features, (int)run->n_many_blocks, (int)epoch, (int)of_blocks.global[1]));
     TRY(kernel_launch(run->step, &of_units, err, "bbbbbbbb" ROW_TYPES "iiiii", live->weights, live->moments,
                       live->distances, live->state, run->order, run->first_block, run->gradients, run->scratch,
                       ROW_ARGUMENTS(live), n_features, (int)run->n_many, (int)epoch, (int)keep,
@@ -374,8 +413,8 @@ static plethron_status measure(void *state, device_buffer *totals, plethron_erro
     const live_set *live = run->live;
     const kernel_range range = groups(run, run->n_blocks);
     if (run->n_blocks == 0) return status;
-    TRY(kernel_launch(run->measure, &range, err, "bbbbbbb" ROW_TYPES "iii", live->X, live->weights, run->order,
-                      run->first_block, run->block_owner, run->measures, run->scratch, ROW_ARGUMENTS(live),
+    TRY(kernel_launch(run->measure, &range, err, "bbbbbbbb" ROW_TYPES "iii", run->X, live->steps, live->weights,
+                      run->order, run->first_block, run->block_owner, run->measures, run->scratch, ROW_ARGUMENTS(live),
                       (int)live->problem->dataset->n_features, (int)run->n_blocks, (int)range.global[1]));
     TRY(add(run, MEASURE_SUMS, totals, err));
 out:

@@ -39,8 +39,10 @@ typedef struct host_run {
     int n_vectors; /* of a chunk */
     size_t width;  /* units of a chunk */
     size_t n_chunks;
-    size_t n_slots;             /* blocks in flight when cores share a chunk */
-    float *deltas;              /* [n_cores, DATASET_BLOCK_ROWS, width] */
+    size_t n_slots;  /* blocks in flight when cores share a chunk */
+    float *deltas;   /* [n_cores, DATASET_BLOCK_ROWS, width] */
+    float *features; /* [n_cores, tiles of DATASET_BLOCK_ROWS rows and padding], where they are not stored as floats */
+    size_t features_size;
     float *block_sums;          /* [slots, n_features + 1, width], slots = max(n_cores, n_slots) */
     float *totals;              /* [n_cores, n_features + 1, width] */
     device_buffer *weight_sums; /* [n_features, unit_stride] */
@@ -81,6 +83,7 @@ static void run_close(void *state) {
     device_buffer_close(run->bias_sums);
     device_buffer_close(run->weight_sums);
     free(run->deltas);
+    free(run->features);
     free(run->block_sums);
     free(run->totals);
     free(run);
@@ -106,12 +109,17 @@ static host_rows rows_of(const live_set *live) {
 
 static plethron_status open_room(host_run *run, plethron_error *err) {
     plethron_status status;
-    void *deltas = NULL, *block_sums = NULL, *totals = NULL;
+    void *deltas = NULL, *features = NULL, *block_sums = NULL, *totals = NULL;
     const train_problem *p = run->live->problem;
     const size_t slots = run->n_slots > run->n_cores ? run->n_slots : run->n_cores;
     const size_t unit_bytes = p->unit_stride * sizeof(float);
     TRY(memory_allocate(run->n_cores * DATASET_BLOCK_ROWS * run->width, sizeof(float), "the deltas", &deltas, err));
     run->deltas = deltas;
+    if (p->dataset->storage != PLETHRON_STORAGE_F32) {
+        dataset_tiles_size(DATASET_BLOCK_ROWS, p->dataset->n_features, &run->features_size);
+        TRY(memory_allocate(run->n_cores * run->features_size, sizeof(float), "features as floats", &features, err));
+        run->features = features;
+    }
     TRY(memory_allocate(slots * sums_size(run), sizeof(float), "the gradients of blocks", &block_sums, err));
     run->block_sums = block_sums;
     TRY(memory_allocate(run->n_cores * sums_size(run), sizeof(float), "the gradients", &totals, err));
@@ -148,13 +156,25 @@ out:
 
 /* ---- Gradients --------------------------------------------------------------------------------------------------- */
 
+/* Rows as floats: where they lie, or decoded to the core's room. */
+static const float *features_of(const host_run *run, size_t first_row, size_t n_rows) {
+    const plethron_dataset *dataset = run->live->problem->dataset;
+    float *room = run->features + core_number() * run->features_size;
+    if (dataset->storage == PLETHRON_STORAGE_F32)
+        return (const float *)device_buffer_on_host(run->live->X) + first_row * dataset->n_features;
+    const stored_features features = {dataset->storage, run->live->X, run->live->steps, dataset->n_features};
+    forward_decode(&features, 0, first_row / DATASET_TILE, (n_rows + DATASET_TILE - 1) / DATASET_TILE, room);
+    return room;
+}
+
 static host_block block_of(const host_run *run, const row_batch *batch, size_t chunk, size_t block) {
     const train_problem *p = run->live->problem;
     const size_t row = block * DATASET_BLOCK_ROWS, left = batch->count - row, first_unit = chunk * run->width;
-    const float *X = device_buffer_on_host(run->live->X), *weights = device_buffer_on_host(run->live->weights);
+    const size_t n_rows = left < DATASET_BLOCK_ROWS ? left : DATASET_BLOCK_ROWS;
+    const float *weights = device_buffer_on_host(run->live->weights);
     return (host_block){
-        .tiles = X + (batch->first + row) * p->dataset->n_features,
-        .n_rows = (int)(left < DATASET_BLOCK_ROWS ? left : DATASET_BLOCK_ROWS),
+        .tiles = features_of(run, batch->first + row, n_rows),
+        .n_rows = (int)n_rows,
         .n_features = (int)p->dataset->n_features,
         .n_vectors = run->n_vectors,
         .weights = weights + first_unit,

@@ -116,16 +116,16 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     resident_run *run = NULL;
     char options[256];
     const train_problem *p = live->problem;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "step.cl", "resident.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl", "row.cl", "step.cl", "resident.cl"};
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
     run->shape = choose_shape(p, &live->plan->tiling);
     snprintf(options, sizeof options,
              "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DLOCAL_MEMORY=%d -DUNIT_VECTOR=%u -DITEM_VECTORS=%u "
-             "-DFEATURES=%zu",
+             "-DFEATURES=%zu -DSTORAGE=%d",
              DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, run->shape.local_memory, run->shape.unit_vector,
-             run->shape.item_vectors, p->dataset->n_features);
+             run->shape.item_vectors, p->dataset->n_features, (int)p->dataset->storage);
     TRY(program_open(live->device, sources, sizeof sources / sizeof *sources, options, &run->program, err));
     TRY(program_kernel(run->program, "resident", &run->epochs, err));
     *out = run;
@@ -143,9 +143,9 @@ static plethron_status epochs(void *state, int64_t first, int64_t count, bool ke
     const size_t items = items_of(p, run->shape.unit_vector * run->shape.item_vectors);
     const kernel_range range = {.global = {divide_up(items, group_items) * group_items, 1, 1},
                                 .local = {group_items, 1, 1}};
-    return kernel_launch(run->epochs, &range, err, "bbbbb" ROW_TYPES "iiii", live->X, live->weights, live->moments,
-                         live->distances, live->state, ROW_ARGUMENTS(live), (int)p->dataset->n_samples, (int)first,
-                         (int)count, (int)keep);
+    return kernel_launch(run->epochs, &range, err, "bbbbbb" ROW_TYPES "iiii", live->X, live->steps, live->weights,
+                         live->moments, live->distances, live->state, ROW_ARGUMENTS(live), (int)p->dataset->n_samples,
+                         (int)first, (int)count, (int)keep);
 }
 
 const strategy strategy_resident = {

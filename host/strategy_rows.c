@@ -130,16 +130,18 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
     return false;
 }
 
-/* Flops over a nominal rate, in the currency of `fused`, whose lanes are units. Reading X takes as long as six. */
+/* Flops over a nominal rate, in the currency of `fused`, whose lanes are units. Reading X in floats takes as long as
+ * six. */
 static double cost(const train_problem *problem) {
-    enum { READING_X = 6 };
+    enum { READING_FLOATS = 6 };
     const plethron_dataset *dataset = problem->dataset;
+    const double reading = (double)READING_FLOATS * (double)dataset_value_bytes(dataset->storage) / sizeof(float);
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
     const rows_shape shape = choose_shape(dataset->device, &tiling, first_shard(problem), dataset->n_features);
-    const size_t units = pass_cost(problem->n_units, shape.pass_units);
-    const double reading = READING_X * (double)dataset->n_features / 1e11;
-    const double computing = (double)units * ((double)dataset->n_features + STRATEGY_SIGMOID_FEATURES) / 8e10;
-    return 4.0 * (double)dataset->n_samples * fmax(reading, computing) +
+    const double units = (double)pass_cost(problem->n_units, shape.pass_units);
+    const double reading_s = reading * (double)dataset->n_features / 1e11;
+    const double computing_s = units * ((double)dataset->n_features + STRATEGY_SIGMOID_FEATURES) / 8e10;
+    return 4.0 * (double)dataset->n_samples * fmax(reading_s, computing_s) +
            4 * (double)divide_up(problem->n_units, UNIT_PADDING) * STRATEGY_LAUNCH_COST;
 }
 
@@ -185,12 +187,14 @@ static plethron_status open_kernels(rows_run *run, plethron_error *err) {
     plethron_status status;
     const rows_shape *shape = &run->shape;
     const bool in_groups = shape->group_items > 1;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "rows.cl",
-                                   in_groups ? "rows_group.cl" : "rows_vector.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl",
+                                   "row.cl",        "rows.cl",  in_groups ? "rows_group.cl" : "rows_vector.cl"};
     char options[256];
-    int used = snprintf(
-        options, sizeof options, "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DUNIT_VECTOR=%d -DPASS_UNITS=%zu",
-        DATASET_TILE, DATASET_BLOCK_ROWS, run->live->problem->uses, in_groups ? 1 : DATASET_TILE, shape->pass_units);
+    int used =
+        snprintf(options, sizeof options,
+                 "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DSTORAGE=%d -DONE_UNIT=1 -DUNIT_VECTOR=%d -DPASS_UNITS=%zu",
+                 DATASET_TILE, DATASET_BLOCK_ROWS, run->live->problem->uses, (int)run->live->problem->dataset->storage,
+                 in_groups ? 1 : DATASET_TILE, shape->pass_units);
     if (in_groups)
         snprintf(options + used, sizeof options - (size_t)used, " -DGROUP_ITEMS=%u", shape->group_items);
     else
@@ -262,10 +266,10 @@ static plethron_status sum(const rows_run *run, unit_shard shard, const row_batc
     const train_problem *p = run->live->problem;
     const size_t n_blocks = problem_blocks(batch->count), local = run->shape.group_items;
     const kernel_range range = {.global = {smaller(run->n_groups, n_blocks) * local, 1, 1}, .local = {local, 1, 1}};
-    return kernel_launch(run->sum, &range, err, "bbbb" ROW_TYPES "iiiiiii", run->live->X, run->packed, run->block_sums,
-                         run->chains, ROW_ARGUMENTS(run->live), (int)batch->first, (int)batch->count,
-                         (int)p->dataset->n_features, (int)n_passes, (int)shard.first, (int)sum_stride(p),
-                         (int)n_blocks);
+    return kernel_launch(run->sum, &range, err, "bbbbb" ROW_TYPES "iiiiiii", run->live->X, run->live->steps,
+                         run->packed, run->block_sums, run->chains, ROW_ARGUMENTS(run->live), (int)batch->first,
+                         (int)batch->count, (int)p->dataset->n_features, (int)n_passes, (int)shard.first,
+                         (int)sum_stride(p), (int)n_blocks);
 }
 
 static plethron_status add(const rows_run *run, unit_shard shard, const row_batch *batch, size_t n_passes,

@@ -137,7 +137,7 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
-    TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, sources,
+    TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, PLETHRON_STORAGE_F32, sources,
                        sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "delta", &run->delta, err));
     TRY(program_kernel(run->program, "sparse_pieces", &run->pieces, err));

@@ -148,11 +148,12 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     plethron_status status;
     void *memory = NULL;
     staged_run *run = NULL;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "tile.cl", "delta.cl", "gradient.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl",    "row.cl",
+                                   "tile.cl",       "delta.cl", "gradient.cl"};
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
-    TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, sources,
+    TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, live->problem->dataset->storage, sources,
                        sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "delta", &run->delta, err));
     TRY(program_kernel(run->program, "gradient", &run->gradient, err));
@@ -179,9 +180,9 @@ static plethron_status multiply(const staged_run *run, unit_shard shard, const r
     const train_plan *plan = run->live->plan;
     const size_t n_features = run->live->problem->dataset->n_features;
     const kernel_range range = tiling_tiles(&plan->tiling, shard.count, n_features, n_parts);
-    return kernel_launch(run->gradient, &range, err, "bbbiiiii", run->live->X, run->predictions, run->weight_sums,
-                         (int)batch->first, (int)batch->count, (int)n_features, (int)plan->shard_units,
-                         (int)problem_blocks(batch->count));
+    return kernel_launch(run->gradient, &range, err, "bbbbiiiii", run->live->X, run->live->steps, run->predictions,
+                         run->weight_sums, (int)batch->first, (int)batch->count, (int)n_features,
+                         (int)plan->shard_units, (int)problem_blocks(batch->count));
 }
 
 static plethron_status gradient(void *state, unit_shard shard, const row_batch *batch, gradient_sums *sums,

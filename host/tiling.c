@@ -62,15 +62,16 @@ size_t tiling_lanes(const plethron_device *device, size_t n_units) {
     return divide_up(n_units, width) * width;
 }
 
-plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, const char *const *sources,
-                               size_t n_sources, device_program **out, plethron_error *err) {
+plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, plethron_storage storage,
+                               const char *const *sources, size_t n_sources, device_program **out,
+                               plethron_error *err) {
     char options[256];
     snprintf(options, sizeof options,
              "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DLOCAL_MEMORY=%d -DUNIT_VECTOR=%u -DITEM_VECTORS=%u -DITEM_ROWS=%u "
-             "-DLOCAL_UNITS=%u -DLOCAL_ROWS=%u -DCACHE_LINES=%d",
+             "-DLOCAL_UNITS=%u -DLOCAL_ROWS=%u -DCACHE_LINES=%d -DSTORAGE=%d",
              DATASET_TILE, DATASET_BLOCK_ROWS, uses, tiling->local_memory, tiling->unit_vector, tiling->item_vectors,
              tiling->item_rows, tiling->local_units, tiling->local_rows,
-             !plethron_device_describe(device)->local_is_dedicated);
+             !plethron_device_describe(device)->local_is_dedicated, (int)storage);
     return program_open(device, sources, n_sources, options, out, err);
 }
 

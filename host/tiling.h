@@ -26,9 +26,9 @@ bool tiling_fits(const plethron_device *device, const tile_sizes *tiling);
 /* How many units a device computes where there are n_units: lanes that hold none take as long. */
 size_t tiling_lanes(const plethron_device *device, size_t n_units);
 
-/* Builds kernels shaped by a tiling; `uses` as in unit.cl. */
-plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, const char *const *sources,
-                               size_t n_sources, device_program **out, plethron_error *err);
+/* Builds kernels shaped by a tiling; `uses` as in unit.cl, `storage` of the features that they read (store.cl). */
+plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, plethron_storage storage,
+                               const char *const *sources, size_t n_sources, device_program **out, plethron_error *err);
 
 /* Tiles of ROWS x UNITS results (tile.cl), `n_parts` in dimension 2. */
 kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_rows, size_t n_parts);

@@ -195,6 +195,7 @@ static void fill_unit(const plethron_bank *bank, train_problem *p, size_t j) {
         {UNIT_PATIENCE, bank->patience[j]},
         {UNIT_FIRST_TILE, (int64_t)range->first_tile},
         {UNIT_ROWS, (int64_t)range->n_rows},
+        {UNIT_RANGE, (int64_t)(range - p->dataset->ranges)},
     };
     for (size_t f = 0; f < sizeof floats / sizeof *floats; f++) problem_floats(p, floats[f].field)[j] = floats[f].value;
     for (size_t f = 0; f < sizeof integers / sizeof *integers; f++)
@@ -401,6 +402,7 @@ void bank_problem_store(const bank_problem *self, int64_t epochs_run, const char
     const train_problem *p = &self->problem;
     const unit_measures *m = &self->measures;
     snprintf(bank->strategy, sizeof bank->strategy, "%s", strategy_name);
+    snprintf(bank->storage, sizeof bank->storage, "%s", dataset_storage_name(p->dataset->storage));
     for (size_t j = 0; j < bank->n_units; j++) {
         if (full_weight(self, j) > 0.0f) copy_weights_out(p, bank, j);
         const int64_t before = bank->epochs_done[j];

@@ -167,6 +167,15 @@ PLETHRON_API plethron_status plethron_ceilings_measure(plethron_device *device, 
 
 typedef struct plethron_dataset plethron_dataset;
 
+/* How a dense feature is stored on the device. All computing is in f32, with the values that are stored. */
+typedef enum plethron_storage {
+    PLETHRON_STORAGE_F32 = 0,
+    PLETHRON_STORAGE_F16 = 1,  /* IEEE 754 binary16: 11 bits, magnitudes up to 65504 */
+    PLETHRON_STORAGE_BF16 = 2, /* the upper half of a float: 8 bits, magnitudes of f32 */
+    PLETHRON_STORAGE_U8 = 3 /* 256 equal steps from the feature's least value to its greatest; exact where a feature's
+                               values are whole numbers that span 255 at most */
+} plethron_storage;
+
 typedef struct plethron_dataset_options {
     size_t struct_size;
     /* Train on (x - mean) / deviation of each feature, found on the device; with entities, of each feature of each
@@ -186,6 +195,10 @@ typedef struct plethron_dataset_options {
      * units learn from all rows. On the device each entity's rows are padded to a multiple of 16. */
     const int64_t *entity_offsets;
     size_t n_entities;
+    /* Dense features take 4, 2, 2 or 1 bytes a value, and of u8 8 bytes a feature besides, with entities a feature and
+     * entity. Values are rounded to the nearest, ties to even; with `standardize` f16 and bf16 round standardised
+     * values, u8 the raw ones. Training gives the bits of f32 features that have the rounded values. */
+    plethron_storage storage;
 } plethron_dataset_options;
 
 /* Uploads features and targets to the device, once; training uploads nothing more of them.
@@ -194,9 +207,11 @@ typedef struct plethron_dataset_options {
  *                               may be NULL with n_targets 0 only for prediction-like uses (train refuses it)
  * The data set keeps `device` borrowed: close it before the device.
  * Errors: PLETHRON_ERROR_ARGUMENT for a zero size, a product that overflows, or a value that is not allowed (the text
- * names row and column); PLETHRON_ERROR_MEMORY names what was needed, what the device has, and how many rows would
- * fit, before anything is uploaded.
- * Cost: one pass over X, n_samples * n_features * 4 bytes uploaded; two more passes on the device to standardise. */
+ * names row and column), or that the storage cannot hold; PLETHRON_ERROR_MEMORY names what was needed, what the device
+ * has, and how many rows would fit, before anything is uploaded.
+ * Cost: one pass over X, n_samples * n_features * 4 bytes uploaded; two more passes on the device to standardise. With
+ * another storage than f32 these passes and one that rounds are made on this machine, which then needs memory for a
+ * copy of X, and the bytes of the storage are uploaded. */
 PLETHRON_API plethron_status plethron_dataset_create(plethron_device *device, const float *X, size_t n_samples,
                                                      size_t n_features, const float *Y, size_t n_targets,
                                                      const plethron_dataset_options *options, plethron_dataset **out,
@@ -419,6 +434,8 @@ PLETHRON_API size_t plethron_bank_batch_size(const plethron_bank *bank); /* 0: a
 PLETHRON_API int64_t plethron_bank_batch_seed(const plethron_bank *bank);
 /* The strategy that trained the bank, such as "fused"; "" before training. Borrowed. */
 PLETHRON_API const char *plethron_bank_strategy(const plethron_bank *bank);
+/* How the features were stored that it was trained on: "f32", "f16", "bf16" or "u8"; "" before training. Borrowed. */
+PLETHRON_API const char *plethron_bank_storage(const plethron_bank *bank);
 PLETHRON_API plethron_status plethron_bank_unit(const plethron_bank *bank, size_t unit, plethron_unit *out,
                                                 plethron_error *err);
 

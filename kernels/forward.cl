@@ -1,6 +1,6 @@
 /* Stage 1: P = sigmoid(X W + b), dot product, bias and sigmoid in one pass.
  *
- *   X_g  tiles of X                               W_g  [n_features + 1, w_stride], bias in the last row
+ *   X_g, steps_g  tiles of X (store.cl)           W_g  [n_features + 1, w_stride], bias in the last row
  *   P_g  [n_rows rounded up to ROWS, p_stride] of the units from first_unit and the rows from first_row on
  *
  * Launch: dimension 0 covers the units, UNITS a group; dimension 1 the rows: with LOCAL_MEMORY ROWS a group, else an
@@ -10,9 +10,9 @@
  */
 #if LOCAL_MEMORY
 
-__kernel void forward(__global const float *X_g, __global const float *W_g, __global float *P_g, int n_tiles,
-                      int n_features, int w_stride, int first_row, int n_rows, int first_unit, int p_stride,
-                      int activate) {
+__kernel void forward(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                      __global float *P_g, int n_tiles, int n_features, int w_stride, int first_row, int n_rows,
+                      int first_unit, int p_stride, int activate) {
     __local float X_l[DEPTH * ROWS] __attribute__((aligned(64)));
     __local float W_l[DEPTH * UNITS] __attribute__((aligned(64)));
     const int unit = get_global_id(0) * ITEM_UNITS;
@@ -35,7 +35,7 @@ __kernel void forward(__global const float *X_g, __global const float *W_g, __gl
             const int tile = e / (DEPTH * TILE), k = e / TILE % DEPTH, lane = e % TILE;
             const bool inside = group_tile + tile < n_tiles && k0 + k < n_features;
             const size_t at = ((size_t)(group_tile + tile) * n_features + k0 + k) * TILE + lane;
-            X_l[k * ROWS + tile * TILE + lane] = inside ? X_g[at] : 0.0f;
+            X_l[k * ROWS + tile * TILE + lane] = inside ? VALUE(X_g + at, steps_g + (k0 + k) * STEP) : 0.0f;
         }
         for (int e = item; e < DEPTH * UNITS; e += LOCAL_ROWS * LOCAL_UNITS) {
             const int k = e / UNITS, u = e % UNITS;
@@ -66,8 +66,9 @@ __kernel void forward(__global const float *X_g, __global const float *W_g, __gl
 
 /* A slice of the features of a strip of rows. */
 typedef struct forward_slice {
-    __global const float *x_g; /* of the strip's first row */
-    size_t tile_floats;
+    __global const stored *x_g;   /* of the strip's first row */
+    __global const float *step_g; /* of the slice's first feature */
+    size_t tile_size;
     int n_rows, depth;
     bool is_first, is_activated;
 } forward_slice;
@@ -81,7 +82,7 @@ static inline void multiply_rows(const forward_slice *slice, __local const float
     for (int i = 0; i < slice->n_rows + n_behind; i += ITEM_ROWS) {
         const bool is_inside = i < slice->n_rows;
         const int depth = is_inside ? slice->depth : 0;
-        __global const float *x_g = slice->x_g + i / TILE * slice->tile_floats + i % TILE;
+        __global const stored *x_g = slice->x_g + i / TILE * slice->tile_size + i % TILE;
         vfloat z[ITEM_ROWS][ITEM_VECTORS];
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
@@ -93,7 +94,8 @@ static inline void multiply_rows(const forward_slice *slice, __local const float
         }
         for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
             const int end = (a + 1) * depth / ITEM_ROWS;
-            add_features(x_g + (size_t)k * TILE, slice->tile_floats, W_l + k * UNITS, end - k, z);
+            add_features(x_g + (size_t)k * TILE, slice->step_g + k * STEP, slice->tile_size, W_l + k * UNITS, end - k,
+                         z);
             if (slice->is_activated && i > 0) {
 #pragma unroll
                 for (int v = 0; v < ITEM_VECTORS; v++)
@@ -114,9 +116,9 @@ static inline void multiply_rows(const forward_slice *slice, __local const float
     }
 }
 
-__kernel void forward(__global const float *X_g, __global const float *W_g, __global float *P_g, int n_tiles,
-                      int n_features, int w_stride, int first_row, int n_rows, int first_unit, int p_stride,
-                      int activate) {
+__kernel void forward(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                      __global float *P_g, int n_tiles, int n_features, int w_stride, int first_row, int n_rows,
+                      int first_unit, int p_stride, int activate) {
     __local float W_l[SLICE * UNITS] __attribute__((aligned(64)));
     const int unit = get_global_id(0) * UNITS;
     const int row = get_global_id(1) * STRIP_ROWS;
@@ -129,7 +131,8 @@ __kernel void forward(__global const float *X_g, __global const float *W_g, __gl
         bias[v] = LOAD(__global, W_units_g + (size_t)n_features * w_stride + v * UNIT_VECTOR);
     for (int k0 = 0; k0 < n_features; k0 += depth) {
         const forward_slice slice = {.x_g = X_g + ((size_t)first_row + row) * n_features + (size_t)k0 * TILE,
-                                     .tile_floats = (size_t)n_features * TILE,
+                                     .step_g = steps_g + k0 * STEP,
+                                     .tile_size = (size_t)n_features * TILE,
                                      .n_rows = min(n_rows - row, STRIP_ROWS),
                                      .depth = min(depth, n_features - k0),
                                      .is_first = k0 == 0,

@@ -1,7 +1,7 @@
 /* The gradient of the strategy `fused`: one pass over X. A block of rows is multiplied with W, becomes deltas and is
  * folded into the gradient while it is in cache; predictions and deltas never leave the core.
  *
- *   X_g  tiles of X      W_g  [n_features + 1, u_stride], bias in the last row
+ *   X_g, steps_g  tiles of X (store.cl)      W_g  [n_features + 1, u_stride], bias in the last row
  *   G_g  [n_parts, n_features, g_stride], B_g [n_parts, g_stride], out: sums of the units from first_unit on
  *
  * Launch: dimension 0 covers the units, UNITS a group; dimension 1 is one group; dimension 2 the n_parts parts. n_parts
@@ -26,29 +26,30 @@ typedef struct fused_group {
 } fused_group;
 
 /* X_l[d][r]: features k0 + d of the ROWS rows from first_tile on, 0 behind the last. */
-static inline void load_rows(const fused_group *group, __global const float *X_g, int first_tile, int k0,
-                             __local float *X_l) {
+static inline void load_rows(const fused_group *group, __global const stored *X_g, __global const float *steps_g,
+                             int first_tile, int k0, __local float *X_l) {
     for (int e = group->item; e < DEPTH * ROWS; e += GROUP_ITEMS) {
         const int tile = first_tile + e / (DEPTH * TILE), k = k0 + e / TILE % DEPTH, lane = e % TILE;
         const bool inside = tile < group->n_tiles && k < group->n_features;
         X_l[e / TILE % DEPTH * X_SLICE + e / (DEPTH * TILE) * TILE + lane] =
-            inside ? X_g[((size_t)tile * group->n_features + k) * TILE + lane] : 0.0f;
+            inside ? VALUE(X_g + ((size_t)tile * group->n_features + k) * TILE + lane, steps_g + k * STEP) : 0.0f;
     }
 }
 
 /* X_l[d][f]: features k0 + f of the DEPTH rows of a tile from row d0 on. */
-static inline void load_features(const fused_group *group, __global const float *X_g, int tile, int d0, int k0,
-                                 __local float *X_l) {
+static inline void load_features(const fused_group *group, __global const stored *X_g, __global const float *steps_g,
+                                 int tile, int d0, int k0, __local float *X_l) {
     for (int e = group->item; e < DEPTH * ROWS; e += GROUP_ITEMS) {
-        const int f = e / DEPTH, d = e % DEPTH;
-        const bool inside = tile < group->n_tiles && k0 + f < group->n_features;
-        X_l[d * X_SLICE + f] = inside ? X_g[((size_t)tile * group->n_features + k0 + f) * TILE + d0 + d] : 0.0f;
+        const int f = e / DEPTH, d = e % DEPTH, k = k0 + f;
+        const bool inside = tile < group->n_tiles && k < group->n_features;
+        __global const stored *x_g = X_g + ((size_t)tile * group->n_features + k) * TILE + d0 + d;
+        X_l[d * X_SLICE + f] = inside ? VALUE(x_g, steps_g + k * STEP) : 0.0f;
     }
 }
 
-__kernel void fused(__global const float *X_g, __global const float *W_g, __global float *G_g, __global float *B_g,
-                    ROW_PARAMETERS, int first_row, int n_rows, int n_features, int first_unit, int g_stride,
-                    int n_blocks) {
+__kernel void fused(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                    __global float *G_g, __global float *B_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
+                    int first_unit, int g_stride, int n_blocks) {
     __local float X_l[DEPTH * X_SLICE] __attribute__((aligned(64)));
     __local float W_l[DEPTH * UNITS] __attribute__((aligned(64)));
     __local float R_l[FOLD_ROWS * UNITS] __attribute__((aligned(64)));
@@ -78,7 +79,7 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
                 for (int a = 0; a < ITEM_ROWS; a++) z[a][v] = bias;
             }
             for (int k0 = 0; k0 < n_features; k0 += DEPTH) {
-                load_rows(&group, X_g, group.first_tile + (i0 + i) / TILE, k0, X_l);
+                load_rows(&group, X_g, steps_g, group.first_tile + (i0 + i) / TILE, k0, X_l);
                 for (int e = group.item; e < DEPTH * UNITS; e += GROUP_ITEMS) {
                     const int k = k0 + e / UNITS;
                     W_l[e] = k < n_features ? W_g[(size_t)k * u_stride + first_unit + group_unit + e % UNITS] : 0.0f;
@@ -126,7 +127,7 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
                 }
             }
             for (int i = 0; i < fold_rows; i += DEPTH) {
-                load_features(&group, X_g, group.first_tile + (i0 + i) / TILE, i % TILE, k0, X_l);
+                load_features(&group, X_g, steps_g, group.first_tile + (i0 + i) / TILE, i % TILE, k0, X_l);
                 barrier(CLK_LOCAL_MEM_FENCE); /* publishes X_l */
                 multiply_add(X_l + item_row, X_SLICE, 1, R_l + i * UNITS + local_unit, UNITS, DEPTH, sum);
                 barrier(CLK_LOCAL_MEM_FENCE); /* all have read X_l, and R_l, before they are overwritten */
@@ -157,6 +158,8 @@ typedef struct fused_item {
 
 /* A block of rows, and a slice of the features. */
 typedef struct fused_block {
+    __global const stored *X_g; /* of the block's first row */
+    __global const float *steps_g;
     int first_row, n_rows, n_features;
     int first_feature, depth;
 } fused_block;
@@ -173,15 +176,16 @@ static inline void finish_row(fused_item *item, int place, vfloat r[ITEM_VECTORS
 /* The rows of R gain a slice of the features; after the last slice they are deltas. That happens beside the product: a
  * row that was complete before is finished after each share of the features. In one go the sigmoid's divisions and
  * chains would be waited for. */
-static inline void multiply_block(const fused_block *block, __global const float *X_block_g, __local const float *W_l,
-                                  fused_item *item, vfloat (*R)[ITEM_VECTORS]) {
+static inline void multiply_block(const fused_block *block, __local const float *W_l, fused_item *item,
+                                  vfloat (*R)[ITEM_VECTORS]) {
     const bool is_last = block->first_feature + block->depth == block->n_features;
     const int n_behind = is_last ? ITEM_ROWS : 0;
-    const size_t tile_floats = (size_t)block->n_features * TILE;
+    const size_t tile_size = (size_t)block->n_features * TILE;
+    __global const float *step_g = block->steps_g + block->first_feature * STEP;
     for (int i = 0; i < block->n_rows + n_behind; i += ITEM_ROWS) {
         const bool resumes = block->first_feature > 0 && i < block->n_rows;
         const int depth = i < block->n_rows ? block->depth : 0;
-        __global const float *x_g = X_block_g + i / TILE * tile_floats + (size_t)block->first_feature * TILE + i % TILE;
+        __global const stored *x_g = block->X_g + i / TILE * tile_size + (size_t)block->first_feature * TILE + i % TILE;
         vfloat z[ITEM_ROWS][ITEM_VECTORS];
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
@@ -190,7 +194,7 @@ static inline void multiply_block(const fused_block *block, __global const float
         }
         for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
             const int end = (a + 1) * depth / ITEM_ROWS, before = i - ITEM_ROWS + a;
-            add_features(x_g + (size_t)k * TILE, tile_floats, W_l + k * UNITS, end - k, z);
+            add_features(x_g + (size_t)k * TILE, step_g + k * STEP, tile_size, W_l + k * UNITS, end - k, z);
             if (is_last && before >= 0 && before < block->n_rows)
                 finish_row(item, block->first_row + before, R[before]);
             k = end;
@@ -204,12 +208,12 @@ static inline void multiply_block(const fused_block *block, __global const float
 }
 
 /* The sums of ITEM_ROWS features gain n rows of one tile. */
-static inline void add_rows(__global const float *x_g, vfloat (*r)[ITEM_VECTORS], int n,
+static inline void add_rows(X_FACTOR const float *x_i, vfloat (*r)[ITEM_VECTORS], int n,
                             vfloat sum[ITEM_ROWS][ITEM_VECTORS]) {
-    for (int i = 0; i < n; i++, x_g++, r++) {
+    for (int i = 0; i < n; i++, x_i++, r++) {
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
-            const vfloat x = (vfloat)(x_g[a * TILE]);
+            const vfloat x = (vfloat)(x_i[a * TILE]);
 #pragma unroll
             for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = fma(x, (*r)[v], sum[a][v]);
         }
@@ -222,11 +226,12 @@ static inline void add_to_total(__global float *total_g, bool is_first, vfloat s
 }
 
 /* Adds X^T R of the block to the totals G_units_g [n_features, g_stride]. */
-static inline void fold_block(const fused_block *block, __global const float *X_block_g, vfloat (*R)[ITEM_VECTORS],
-                              __global float *G_units_g, size_t g_stride, bool is_first) {
+static inline void fold_block(const fused_block *block, vfloat (*R)[ITEM_VECTORS], __global float *G_units_g,
+                              size_t g_stride, bool is_first) {
     const int n_features = block->n_features, n_rows = block->n_rows;
     for (int k = 0; k < n_features; k += ITEM_ROWS) {
-        __global const float *x_g = X_block_g + (size_t)k * TILE;
+        __global const stored *x_g = block->X_g + (size_t)k * TILE;
+        float room[ITEM_ROWS * TILE] __attribute__((aligned(64)));
         vfloat sum[ITEM_ROWS][ITEM_VECTORS];
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
@@ -234,7 +239,8 @@ static inline void fold_block(const fused_block *block, __global const float *X_
             for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = (vfloat)(0.0f);
         }
         for (int i = 0; i < n_rows; i += TILE)
-            add_rows(x_g + (size_t)i * n_features, R + i, min(TILE, n_rows - i), sum);
+            add_rows(decode_features(x_g + (size_t)i * n_features, block->steps_g + k * STEP, room), R + i,
+                     min(TILE, n_rows - i), sum);
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
 #pragma unroll
@@ -245,9 +251,9 @@ static inline void fold_block(const fused_block *block, __global const float *X_
     }
 }
 
-__kernel void fused(__global const float *X_g, __global const float *W_g, __global float *G_g, __global float *B_g,
-                    ROW_PARAMETERS, int first_row, int n_rows, int n_features, int first_unit, int g_stride,
-                    int n_blocks) {
+__kernel void fused(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                    __global float *G_g, __global float *B_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
+                    int first_unit, int g_stride, int n_blocks) {
     __local float W_l[SLICE * UNITS] __attribute__((aligned(64)));
     const int unit = get_global_id(0) * UNITS;
     const int part = get_global_id(2), n_parts = get_global_size(2);
@@ -264,8 +270,9 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
     for (int b = part; b < n_blocks; b += n_parts) {
         fused_block block = {.first_row = first_row + b * BLOCK_ROWS,
                              .n_rows = min(n_rows - b * BLOCK_ROWS, BLOCK_ROWS),
-                             .n_features = n_features};
-        __global const float *X_block_g = X_g + (size_t)block.first_row * n_features;
+                             .n_features = n_features,
+                             .steps_g = steps_g};
+        block.X_g = X_g + (size_t)block.first_row * n_features;
 #pragma unroll
         for (int v = 0; v < ITEM_VECTORS; v++) item.bias_sum[v] = (vfloat)(0.0f);
         for (int k0 = 0; k0 < n_features; k0 += slice) {
@@ -273,10 +280,10 @@ __kernel void fused(__global const float *X_g, __global const float *W_g, __glob
             block.depth = min(slice, n_features - k0);
             const bool is_loaded = n_slices == 1 && b > part;
             if (!is_loaded) load_weights(W_units_g + (size_t)k0 * u_stride, (size_t)u_stride, block.depth, W_l);
-            multiply_block(&block, X_block_g, W_l, &item, R);
+            multiply_block(&block, W_l, &item, R);
         }
         const bool is_first = b == part;
-        fold_block(&block, X_block_g, R, G_g + (size_t)part * n_features * g_stride + unit, (size_t)g_stride, is_first);
+        fold_block(&block, R, G_g + (size_t)part * n_features * g_stride + unit, (size_t)g_stride, is_first);
 #pragma unroll
         for (int v = 0; v < ITEM_VECTORS; v++)
             add_to_total(B_g + (size_t)part * g_stride + unit + v * UNIT_VECTOR, is_first, item.bias_sum[v]);

@@ -1,6 +1,7 @@
 /* Stage 3: the weight gradients G = X^T R, a sum a block of samples.
  *
- *   X_g  tiles of X      R_g  [n_rows rounded up to TILE, r_stride], deltas of the rows from first_row on
+ *   X_g, steps_g  tiles of X (store.cl)
+ *   R_g  [n_rows rounded up to TILE, r_stride], deltas of the rows from first_row on
  *   G_g  [n_parts, n_features, r_stride]
  *
  * Launch: dimension 0 covers the units, UNITS a group; dimension 1 the features, ROWS a group; dimension 2 the n_parts
@@ -8,8 +9,8 @@
  * itself, in the same order).
  * Order: a block's sum starts at 0 and gains one fma a sample, samples ascending; block sums are added ascending.
  */
-__kernel void gradient(__global const float *X_g, __global const float *R_g, __global float *G_g, int first_row,
-                       int n_rows, int n_features, int r_stride, int n_blocks) {
+__kernel void gradient(__global const stored *X_g, __global const float *steps_g, __global const float *R_g,
+                       __global float *G_g, int first_row, int n_rows, int n_features, int r_stride, int n_blocks) {
     const int unit = get_global_id(0) * ITEM_UNITS;
     const int row = get_global_id(1) * ITEM_ROWS;
     const int part = get_global_id(2);
@@ -44,9 +45,9 @@ __kernel void gradient(__global const float *X_g, __global const float *R_g, __g
         for (int i0 = block * BLOCK_ROWS; i0 < end; i0 += DEPTH) {
             const size_t tile_at = (size_t)((first_row + i0) / TILE) * n_features * TILE + i0 % TILE;
             for (int e = item; e < DEPTH * ROWS; e += LOCAL_ROWS * LOCAL_UNITS) {
-                const int k = e / DEPTH, i = e % DEPTH;
-                const bool inside = group_feature + k < n_features;
-                X_l[i * X_SLICE + k] = inside ? X_g[tile_at + (size_t)(group_feature + k) * TILE + i] : 0.0f;
+                const int k = group_feature + e / DEPTH, i = e % DEPTH;
+                __global const stored *x_g = X_g + tile_at + (size_t)k * TILE + i;
+                X_l[i * X_SLICE + e / DEPTH] = k < n_features ? VALUE(x_g, steps_g + k * STEP) : 0.0f;
             }
             for (int e = item; e < DEPTH * UNITS; e += LOCAL_ROWS * LOCAL_UNITS) {
                 const int i = e / UNITS, u = e % UNITS;
@@ -59,8 +60,10 @@ __kernel void gradient(__global const float *X_g, __global const float *R_g, __g
         }
 #else
         for (int i0 = block * BLOCK_ROWS; i0 < end; i0 += TILE) {
-            multiply_add(X_g + ((size_t)((first_row + i0) / TILE) * n_features + row) * TILE, 1, TILE,
-                         R_g + (size_t)i0 * r_stride + unit, r_stride, min(TILE, end - i0), sum);
+            __global const stored *x_g = X_g + ((size_t)((first_row + i0) / TILE) * n_features + row) * TILE;
+            float room[ITEM_ROWS * TILE] __attribute__((aligned(64)));
+            multiply_add(decode_features(x_g, steps_g + row * STEP, room), 1, TILE, R_g + (size_t)i0 * r_stride + unit,
+                         r_stride, min(TILE, end - i0), sum);
         }
 #endif
 #pragma unroll

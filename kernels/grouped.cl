@@ -1,7 +1,8 @@
 /* The strategy `grouped`: all epochs of a chunk inside one launch, for units that learn from rows of their own
  * (grouped_block.cl). A group takes UNITS_AT_ONCE units from a queue, runs their epochs, and takes the next.
  *
- *   X_g  tiles of X      W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
+ *   X_g, steps_g  tiles of X (store.cl)
+ *   W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
  *   order_g     [n_units]: the units, those with most rows first; the kernel is about those from first_place on
  *   queue_g     [1]: how many of them have been taken
  *   scratch_g   [groups, UNITS_AT_ONCE, SLOT], one element where slots lie in local memory
@@ -38,12 +39,13 @@ static inline bool has_block(const unit_task *task, int epoch, int block) {
 
 /* z of a block of the units' rows. */
 static inline void predict_units(const row_sources *from, const unit_task tasks[UNITS_AT_ONCE],
-                                 __global const float *X_g, int n_features, int epoch, int block) {
+                                 __global const stored *X_g, __global const float *steps_g, int n_features, int epoch,
+                                 int block) {
     row_block rows[UNITS_AT_ONCE];
-    __global const float *x_g[UNITS_AT_ONCE];
+    unit_features x[UNITS_AT_ONCE];
     for (int u = 0; u < UNITS_AT_ONCE; u++) {
         rows[u] = unit_block(from, tasks[u].unit, block);
-        x_g[u] = X_g + (size_t)rows[u].first_tile * n_features * TILE;
+        x[u] = block_features(from, tasks[u].unit, rows[u], X_g, steps_g, n_features);
         if (has_block(&tasks[u], epoch, block) && tasks[u].n_blocks > 1)
             load_rows(from, tasks[u].unit, rows[u], tasks[u].slot);
     }
@@ -51,18 +53,18 @@ static inline void predict_units(const row_sources *from, const unit_task tasks[
     if (rows[0].n_tiles == rows[1].n_tiles && rows[0].n_tiles <= TILES_AT_ONCE && has_block(&tasks[0], epoch, block) &&
         has_block(&tasks[1], epoch, block)) {
         __global float *slots_g[2] = {tasks[0].slot, tasks[1].slot};
-        predict_pair(x_g, slots_g, rows[0].n_tiles, n_features);
+        predict_pair(x, slots_g, rows[0].n_tiles, n_features);
         return;
     }
 #endif
     for (int u = 0; u < UNITS_AT_ONCE; u++)
-        if (has_block(&tasks[u], epoch, block)) predict_block(x_g[u], tasks[u].slot, rows[u].n_tiles, n_features);
+        if (has_block(&tasks[u], epoch, block)) predict_block(x[u], tasks[u].slot, rows[u].n_tiles, n_features);
 }
 
-__kernel void grouped(__global const float *X_g, __global float *W_g, __global float *M_g, __global float *D_g,
-                      __global const float *A_g, __global const int *order_g, __global int *queue_g,
-                      __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place, int n_units,
-                      int first, int count, int keep) {
+__kernel void grouped(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
+                      __global float *M_g, __global float *D_g, __global const float *A_g, __global const int *order_g,
+                      __global int *queue_g, __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place,
+                      int n_units, int first, int count, int keep) {
     const int uses = USES_OR(uses_given), chunk_end = first + count;
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
@@ -87,7 +89,7 @@ __kernel void grouped(__global const float *X_g, __global float *W_g, __global f
         /* Stage by stage, so that beside one unit's arithmetic stands another kind of the other's. */
         for (int epoch = first; epoch < last_end; epoch++) {
             for (int block = 0; block < most_blocks; block++) {
-                predict_units(&from, tasks, X_g, n_features, epoch, block);
+                predict_units(&from, tasks, X_g, steps_g, n_features, epoch, block);
                 for (int u = 0; u < UNITS_AT_ONCE; u++) {
                     const unit_task task = tasks[u];
                     if (!has_block(&task, epoch, block)) continue;
@@ -100,7 +102,8 @@ __kernel void grouped(__global const float *X_g, __global float *W_g, __global f
                     const row_block rows = unit_block(&from, task.unit, block);
                     const step_place at = {
                         U_g, u_stride, task.unit, epoch, n_features, uses, keep && epoch == chunk_end - 1};
-                    SUM_BLOCK(X_g + (size_t)rows.first_tile * n_features * TILE, task.slot, rows.n_tiles, block == 0);
+                    SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot, rows.n_tiles,
+                              block == 0);
                     if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
             }

@@ -86,6 +86,19 @@ static inline row_block unit_block(const row_sources *from, int unit, int block)
     return rows;
 }
 
+/* Features of a block: of its first row, and the steps of its unit's rows. */
+typedef struct unit_features {
+    __global const stored *x_g;
+    __global const float *steps_g;
+} unit_features;
+
+static inline unit_features block_features(const row_sources *from, int unit, row_block rows,
+                                           __global const stored *X_g, __global const float *steps_g, int n_features) {
+    __global const int *range_g = (__global const int *)from->U_g + (size_t)UNIT_RANGE * from->u_stride;
+    const size_t range = STORAGE == STORAGE_U8 ? range_g[unit] : 0;
+    return (unit_features){X_g + (size_t)rows.first_tile * n_features * TILE, steps_g + range * n_features * STEP};
+}
+
 static inline int unit_blocks(const row_sources *from, int unit) {
     __global const int *rows_g = (__global const int *)from->U_g + (size_t)UNIT_ROWS * from->u_stride;
     return (rows_g[unit] + BLOCK_ROWS - 1) / BLOCK_ROWS;
@@ -162,11 +175,12 @@ static inline void delta_block(SLOT_SPACE float *slot_g, int n_tiles, int loss, 
 /* ---- On GPUs ----------------------------------------------------------------------------------------------------- */
 
 /* z of the block's rows. */
-static inline void predict_block(__global const float *x_g, SLOT_SPACE float *slot, int n_tiles, int n_features) {
+static inline void predict_block(unit_features x, SLOT_SPACE float *slot, int n_tiles, int n_features) {
     for (int i = GROUP_ITEM; i < n_tiles * TILE; i += GROUP_ITEMS) {
-        __global const float *x_row_g = x_g + (size_t)(i / TILE) * n_features * TILE + i % TILE;
+        __global const stored *x_row_g = x.x_g + (size_t)(i / TILE) * n_features * TILE + i % TILE;
         float z = slot[SLOT_WEIGHTS + SLOT_BIAS(n_features)];
-        for (int k = 0; k < n_features; k++) z = fma(x_row_g[k * TILE], slot[SLOT_WEIGHTS + k], z);
+        for (int k = 0; k < n_features; k++)
+            z = fma(VALUE(x_row_g + k * TILE, x.steps_g + k * STEP), slot[SLOT_WEIGHTS + k], z);
         slot[SLOT_DELTAS + i] = z;
     }
     SLOT_BARRIER;
@@ -188,17 +202,20 @@ static inline float tree(__local const float *lanes_l) {
 
 /* The block's gradient sums are stored in the slot, or added to those of the blocks before. lanes_l has
  * FEATURES_AT_ONCE * LANE_SLICE floats. */
-static inline void sum_block(__global const float *x_g, SLOT_SPACE float *slot, int n_tiles, int n_features,
-                             bool is_first, __local float *lanes_l) {
+static inline void sum_block(unit_features x, SLOT_SPACE float *slot, int n_tiles, int n_features, bool is_first,
+                             __local float *lanes_l) {
     const int lane = GROUP_ITEM % TILE, item_row = GROUP_ITEM / TILE;
     for (int k0 = 0; k0 <= n_features; k0 += FEATURES_AT_ONCE) {
         const int k = k0 + item_row * ITEM_FEATURES; /* feature n_features is the bias, with x = 1 */
         float g[ITEM_FEATURES];
         EACH(f, ITEM_FEATURES) g[f] = 0.0f;
         for (int t = 0; t < n_tiles; t++) {
-            __global const float *x_tile_g = x_g + ((size_t)t * n_features + k) * TILE + lane;
+            __global const stored *x_tile_g = x.x_g + ((size_t)t * n_features + k) * TILE + lane;
             const float r = slot[SLOT_DELTAS + t * TILE + lane];
-            EACH(f, ITEM_FEATURES) g[f] = fma(k + f < n_features ? x_tile_g[f * TILE] : 1.0f, r, g[f]);
+            EACH(f, ITEM_FEATURES) {
+                const bool inside = k + f < n_features;
+                g[f] = fma(inside ? VALUE(x_tile_g + f * TILE, x.steps_g + (k + f) * STEP) : 1.0f, r, g[f]);
+            }
         }
         EACH(f, ITEM_FEATURES) lanes_l[(item_row * ITEM_FEATURES + f) * LANE_SLICE + lane] = g[f];
         barrier(CLK_LOCAL_MEM_FENCE); /* publishes lanes_l */
@@ -225,8 +242,8 @@ static inline void sum_block(__global const float *x_g, SLOT_SPACE float *slot, 
 #define FEATURES_AT_ONCE 8
 #endif
 /* z of n tiles of each of n_units units side by side. */
-INLINE void predict_tiles(__global const float *const *x_g, __global float *const *slot_g, int tile, int n_features,
-                          const int n, const int n_units) {
+INLINE void predict_tiles(const unit_features *x, __global float *const *slot_g, int tile, int n_features, const int n,
+                          const int n_units) {
     vfloat z[2][TILES_AT_ONCE][VECTORS];
     EACH_OF(u, n_units, 2) {
         EACH_OF(t, n, TILES_AT_ONCE) {
@@ -237,8 +254,11 @@ INLINE void predict_tiles(__global const float *const *x_g, __global float *cons
         EACH_OF(u, n_units, 2) {
             const vfloat w = (vfloat)(slot_g[u][SLOT_WEIGHTS + k]);
             EACH_OF(t, n, TILES_AT_ONCE) {
-                __global const float *x_tile_g = x_g[u] + ((size_t)(tile + t) * n_features + k) * TILE;
-                EACH(v, VECTORS) z[u][t][v] = fma(LOAD(__global, x_tile_g + v * UNIT_VECTOR), w, z[u][t][v]);
+                __global const stored *x_tile_g = x[u].x_g + ((size_t)(tile + t) * n_features + k) * TILE;
+                EACH(v, VECTORS) {
+                    const vfloat x_v = VALUE_VECTOR(x_tile_g + v * UNIT_VECTOR, x[u].steps_g + k * STEP);
+                    z[u][t][v] = fma(x_v, w, z[u][t][v]);
+                }
             }
         }
     }
@@ -251,27 +271,26 @@ INLINE void predict_tiles(__global const float *const *x_g, __global float *cons
 }
 
 /* z of the block's rows. */
-static inline void predict_block(__global const float *x_g, SLOT_SPACE float *slot_g, int n_tiles, int n_features) {
+static inline void predict_block(unit_features x, SLOT_SPACE float *slot_g, int n_tiles, int n_features) {
     int tile = 0;
     for (; tile + TILES_AT_ONCE <= n_tiles; tile += TILES_AT_ONCE)
-        predict_tiles(&x_g, &slot_g, tile, n_features, TILES_AT_ONCE, 1);
-    for (; tile + 4 <= n_tiles; tile += 4) predict_tiles(&x_g, &slot_g, tile, n_features, 4, 1);
-    for (; tile < n_tiles; tile++) predict_tiles(&x_g, &slot_g, tile, n_features, 1, 1);
+        predict_tiles(&x, &slot_g, tile, n_features, TILES_AT_ONCE, 1);
+    for (; tile + 4 <= n_tiles; tile += 4) predict_tiles(&x, &slot_g, tile, n_features, 4, 1);
+    for (; tile < n_tiles; tile++) predict_tiles(&x, &slot_g, tile, n_features, 1, 1);
 }
 
 #if UNITS_AT_ONCE == 2
 /* The same of two units of as many tiles, at most 8: each number of them in a loop of its own. */
-static inline void predict_pair(__global const float *const *x_g, __global float *const *slots_g, int n_tiles,
-                                int n_features) {
+static inline void predict_pair(const unit_features *x, __global float *const *slots_g, int n_tiles, int n_features) {
     switch (n_tiles) {
-    case 1: predict_tiles(x_g, slots_g, 0, n_features, 1, 2); break;
-    case 2: predict_tiles(x_g, slots_g, 0, n_features, 2, 2); break;
-    case 3: predict_tiles(x_g, slots_g, 0, n_features, 3, 2); break;
-    case 4: predict_tiles(x_g, slots_g, 0, n_features, 4, 2); break;
-    case 5: predict_tiles(x_g, slots_g, 0, n_features, 5, 2); break;
-    case 6: predict_tiles(x_g, slots_g, 0, n_features, 6, 2); break;
-    case 7: predict_tiles(x_g, slots_g, 0, n_features, 7, 2); break;
-    default: predict_tiles(x_g, slots_g, 0, n_features, 8, 2); break;
+    case 1: predict_tiles(x, slots_g, 0, n_features, 1, 2); break;
+    case 2: predict_tiles(x, slots_g, 0, n_features, 2, 2); break;
+    case 3: predict_tiles(x, slots_g, 0, n_features, 3, 2); break;
+    case 4: predict_tiles(x, slots_g, 0, n_features, 4, 2); break;
+    case 5: predict_tiles(x, slots_g, 0, n_features, 5, 2); break;
+    case 6: predict_tiles(x, slots_g, 0, n_features, 6, 2); break;
+    case 7: predict_tiles(x, slots_g, 0, n_features, 7, 2); break;
+    default: predict_tiles(x, slots_g, 0, n_features, 8, 2); break;
     }
 }
 #endif
@@ -282,19 +301,20 @@ INLINE void add_sums(__global float *sums_g, vfloat sums, bool is_first) {
 }
 
 /* Of n features from k0 on, some of which may be padding; with those from 0 on of the bias, too. */
-INLINE void sum_features(__global const float *x_g, __global float *slot_g, int n_tiles, int n_features, int k0,
-                         const int n, bool is_first) {
+INLINE void sum_features(unit_features x, __global float *slot_g, int n_tiles, int n_features, int k0, const int n,
+                         bool is_first) {
     vfloat g[FEATURES_AT_ONCE][VECTORS], b[VECTORS];
     EACH_OF(k, n, FEATURES_AT_ONCE) {
         EACH(v, VECTORS) g[k][v] = (vfloat)(0.0f);
     }
     EACH(v, VECTORS) b[v] = (vfloat)(0.0f);
     for (int t = 0; t < n_tiles; t++) {
-        __global const float *x_tile_g = x_g + ((size_t)t * n_features + k0) * TILE;
+        __global const stored *x_tile_g = x.x_g + ((size_t)t * n_features + k0) * TILE;
         EACH(v, VECTORS) {
             const vfloat r = LOAD(__global, slot_g + SLOT_DELTAS + t * TILE + v * UNIT_VECTOR);
             EACH_OF(k, n, FEATURES_AT_ONCE) {
-                g[k][v] = fma(LOAD(__global, x_tile_g + k * TILE + v * UNIT_VECTOR), r, g[k][v]);
+                __global const stored *x_g = x_tile_g + k * TILE + v * UNIT_VECTOR;
+                g[k][v] = fma(VALUE_VECTOR(x_g, x.steps_g + (k0 + k) * STEP), r, g[k][v]);
             }
             b[v] += r;
         }
@@ -309,13 +329,12 @@ INLINE void sum_features(__global const float *x_g, __global float *slot_g, int 
 }
 
 /* The block's gradient sums are stored in the slot, or added to those of the blocks before. */
-static inline void sum_block(__global const float *x_g, SLOT_SPACE float *slot_g, int n_tiles, int n_features,
-                             bool is_first) {
+static inline void sum_block(unit_features x, SLOT_SPACE float *slot_g, int n_tiles, int n_features, bool is_first) {
     for (int k = 0; k < n_features; k += FEATURES_AT_ONCE) {
         if (n_features - k <= FEATURES_AT_ONCE / 4)
-            sum_features(x_g, slot_g, n_tiles, n_features, k, FEATURES_AT_ONCE / 4, is_first);
+            sum_features(x, slot_g, n_tiles, n_features, k, FEATURES_AT_ONCE / 4, is_first);
         else
-            sum_features(x_g, slot_g, n_tiles, n_features, k, FEATURES_AT_ONCE, is_first);
+            sum_features(x, slot_g, n_tiles, n_features, k, FEATURES_AT_ONCE, is_first);
     }
 }
 

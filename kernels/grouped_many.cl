@@ -3,7 +3,7 @@
  *   grouped_sums   the gradient sums of one of their blocks, a group a block
  *   grouped_step   adds those up and takes one step, a group a unit
  *
- *   order_g, scratch_g, W_g, M_g, D_g, A_g: as in grouped.cl
+ *   X_g, steps_g, order_g, scratch_g, W_g, M_g, D_g, A_g: as in grouped.cl
  *   first_block_g    [n_units + 1]: the blocks of the units in the order of order_g, numbered through
  *   block_owner_g    [n_blocks]: the place in order_g of the block's unit
  *   G_g              [n_blocks, SLOT_MATRIX]: sums of blocks
@@ -11,8 +11,8 @@
  * Launch: as grouped.cl, n_groups groups.
  */
 
-__kernel void grouped_sums(__global const float *X_g, __global const float *W_g, __global const float *A_g,
-                           __global const int *order_g, __global const int *first_block_g,
+__kernel void grouped_sums(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                           __global const float *A_g, __global const int *order_g, __global const int *first_block_g,
                            __global const int *block_owner_g, __global float *G_g, __global float *scratch_g,
                            ROW_PARAMETERS, int n_features, int n_blocks, int epoch, int n_groups) {
     const int uses = USES_OR(uses_given);
@@ -24,7 +24,7 @@ __kernel void grouped_sums(__global const float *X_g, __global const float *W_g,
         const int place = block_owner_g[b], unit = order_g[place];
         if (unit_end(&from, A_g, unit, epoch, epoch + 1) == epoch) continue;
         const row_block rows = unit_block(&from, unit, b - first_block_g[place]);
-        __global const float *x_g = X_g + (size_t)rows.first_tile * n_features * TILE;
+        const unit_features x_g = block_features(&from, unit, rows, X_g, steps_g, n_features);
         load_column(W_g + unit, u_stride, n_features, slots + SLOT_WEIGHTS);
         load_rows(&from, unit, rows, slots); /* its barrier publishes the weights, too */
         predict_block(x_g, slots, rows.n_tiles, n_features);

@@ -84,10 +84,10 @@ __kernel void grouped_weigh(__global const int *order_g, __global const int *fir
     }
 }
 
-__kernel void grouped_measure(__global const float *X_g, __global const float *W_g, __global const int *order_g,
-                              __global const int *first_block_g, __global const int *block_owner_g,
-                              __global float *sums_g, __global float *scratch_g, ROW_PARAMETERS, int n_features,
-                              int n_blocks, int n_groups) {
+__kernel void grouped_measure(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                              __global const int *order_g, __global const int *first_block_g,
+                              __global const int *block_owner_g, __global float *sums_g, __global float *scratch_g,
+                              ROW_PARAMETERS, int n_features, int n_blocks, int n_groups) {
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
     OPEN_SUM_LANES;
@@ -99,7 +99,7 @@ __kernel void grouped_measure(__global const float *X_g, __global const float *W
         clear_measures(sums);
         load_column(W_g + unit, u_stride, n_features, slots + SLOT_WEIGHTS);
         SLOT_BARRIER; /* publishes the weights */
-        predict_block(X_g + (size_t)rows.first_tile * n_features * TILE, slots, rows.n_tiles, n_features);
+        predict_block(block_features(&from, unit, rows, X_g, steps_g, n_features), slots, rows.n_tiles, n_features);
         for (int t = 0; SUM_LANE < TILE && t < rows.n_tiles; t++) {
             EACH(v, SUM_VECTORS) {
                 const int i = t * TILE + SUM_LANE + v * UNIT_VECTOR;

@@ -2,7 +2,8 @@
  * an item keeps the weights, moments and sums of its own in registers, or in its own memory, and walks through all
  * rows.
  *
- *   X_g  tiles of X      W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
+ *   X_g, steps_g  tiles of X (store.cl)      W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g,
+ * A_g: as in update.cl
  *
  * Launch: dimension 0 covers the units, ITEM_UNITS an item. Order: that of `staged`, bit by bit: z starts at the bias
  * and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one fma a sample (an addition,
@@ -33,13 +34,17 @@
 #if LOCAL_MEMORY
 #define ROWS_AT_ONCE 1
 #define EACH_FEATURE(k, n) EACH(k, n)
-#define ROW_SPACE __local
+#define X_SPACE __local
 #define ROW_STRIDE ((FEATURES + 3) / 4 * 4)
 #define FEATURE(x, row, k) ((x)[(row)*ROW_STRIDE + (k)])
 #else
 #define ROWS_AT_ONCE 4
 #define EACH_FEATURE(k, n) for (int k = 0; k < (n); k++)
-#define ROW_SPACE __global
+#if STORAGE == STORAGE_F32
+#define X_SPACE __global
+#else
+#define X_SPACE __private
+#endif
 #define FEATURE(x, row, k) ((x)[(k)*TILE + (row)])
 #endif
 
@@ -54,7 +59,7 @@ typedef struct resident_item {
 } resident_item;
 
 /* The block's sums gain n rows of a tile, the first of which is in this place. */
-static inline void add_tile(resident_item *item, ROW_SPACE const float *x, int place, int n) {
+static inline void add_tile(resident_item *item, X_SPACE const float *x, int place, int n) {
     for (int i = 0; i < n; i += ROWS_AT_ONCE) {
         vfloat r[ROWS_AT_ONCE][ITEM_VECTORS]; /* z, then the delta */
         EACH(a, ROWS_AT_ONCE) EACH_LANES(v) r[a][v] = item->w[FEATURES][v];
@@ -119,12 +124,43 @@ static inline void store_item(const resident_item *item, __global float *W_g, __
     }
 }
 
-__kernel void resident(__global const float *X_g, __global float *W_g, __global float *M_g, __global float *D_g,
-                       __global const float *A_g, ROW_PARAMETERS, int n_rows, int first, int count, int keep) {
+#if LOCAL_MEMORY
+
+/* A tile as floats, for the group. */
+static inline void share_tile(__global const stored *tile_g, __global const float *steps_g, __local float *x_l) {
+    barrier(CLK_LOCAL_MEM_FENCE); /* all have read the tile before */
+    for (int e = get_local_id(0); e < TILE * FEATURES; e += get_local_size(0))
+        FEATURE(x_l, e % TILE, e / TILE) = VALUE(tile_g + e, steps_g + e / TILE * STEP);
+    barrier(CLK_LOCAL_MEM_FENCE); /* publishes x_l */
+}
+
+#else
+
+/* A tile as floats: itself, or decoded to x. */
+static inline X_SPACE const float *decode_tile(__global const stored *tile_g, __global const float *steps_g,
+                                               __private float *x) {
+#if STORAGE == STORAGE_F32
+    (void)steps_g;
+    (void)x;
+    return tile_g;
+#else
+    for (int k = 0; k < FEATURES; k++)
+        *(__private JOIN(float, TILE) *)(x + k * TILE) = VALUES(TILE, tile_g + k * TILE, steps_g + k * STEP);
+    return x;
+#endif
+}
+
+#endif
+
+__kernel void resident(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
+                       __global float *M_g, __global float *D_g, __global const float *A_g, ROW_PARAMETERS, int n_rows,
+                       int first, int count, int keep) {
     const int uses = USES_OR(uses_given), unit = get_global_id(0) * ITEM_UNITS;
     resident_item item = {.from = ROW_SOURCES};
 #if LOCAL_MEMORY
-    __local float x_l[TILE * ROW_STRIDE] __attribute__((aligned(16)));
+    __local float x[TILE * ROW_STRIDE] __attribute__((aligned(16)));
+#else
+    float x[STORAGE == STORAGE_F32 ? 1 : TILE * FEATURES] __attribute__((aligned(64)));
 #endif
     EACH_LANES(v) item.units[v] = row_units_load(&item.from, unit + v * UNIT_VECTOR);
     load_item(&item, W_g, M_g, u_stride, uses);
@@ -132,16 +168,13 @@ __kernel void resident(__global const float *X_g, __global float *W_g, __global 
         resident_step steps[ITEM_VECTORS];
         clear(item.total);
         for (int row = 0; row < n_rows; row += TILE) {
-            __global const float *tile_g = X_g + (size_t)row * FEATURES;
+            __global const stored *tile_g = X_g + (size_t)row * FEATURES;
             if (row % BLOCK_ROWS == 0) clear(item.sum);
 #if LOCAL_MEMORY
-            barrier(CLK_LOCAL_MEM_FENCE); /* all have read the tile before */
-            for (int e = get_local_id(0); e < TILE * FEATURES; e += get_local_size(0))
-                FEATURE(x_l, e % TILE, e / TILE) = tile_g[e];
-            barrier(CLK_LOCAL_MEM_FENCE); /* publishes x_l */
-            add_tile(&item, x_l, row, min(n_rows - row, TILE));
+            share_tile(tile_g, steps_g, x);
+            add_tile(&item, x, row, min(n_rows - row, TILE));
 #else
-            add_tile(&item, tile_g, row, min(n_rows - row, TILE));
+            add_tile(&item, decode_tile(tile_g, steps_g, x), row, min(n_rows - row, TILE));
 #endif
             if ((row + TILE) % BLOCK_ROWS == 0 || row + TILE >= n_rows)
                 EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) item.total[k][v] += item.sum[k][v];

@@ -6,7 +6,7 @@
  *   rows_add    blocks added -> G_g [n_features, g_stride], B_g [g_stride]; n_units of them, those behind n_sums are 0
  *
  * PASS_UNITS units are worked on at once; while a block is in a cache all n_passes sets of them follow. They count from
- * first_unit. s_stride is n_features + 1 rounded up to TILE. X_g is laid out in tiles (tile.cl).
+ * first_unit. s_stride is n_features + 1 rounded up to TILE. X_g, steps_g: store.cl.
  *
  * Order, the "lane order": z starts at the bias and gains one fma a feature, features ascending. A block has TILE
  * chains, one for each lane of its tiles: from 0 on one fma a row (an addition, for the bias), tiles ascending. Then
@@ -40,16 +40,17 @@ static inline rows_run rows_of_group(int n_blocks) {
 
 /* Rows, tiles and place of a block. */
 typedef struct rows_block {
-    __global const float *X_g;
+    __global const stored *X_g;
+    __global const float *steps_g;
     int place;
     int n_rows;
     int n_tiles;
 } rows_block;
 
-static inline rows_block rows_find_block(__global const float *X_g, int block, int first_row, int n_rows,
-                                         int n_features) {
+static inline rows_block rows_find_block(__global const stored *X_g, __global const float *steps_g, int block,
+                                         int first_row, int n_rows, int n_features) {
     const int place = first_row + block * BLOCK_ROWS, count = min(n_rows - block * BLOCK_ROWS, BLOCK_ROWS);
-    return (rows_block){X_g + (size_t)place * n_features, place, count, (count + TILE - 1) / TILE};
+    return (rows_block){X_g + (size_t)place * n_features, steps_g, place, count, (count + TILE - 1) / TILE};
 }
 
 __kernel void rows_pack(__global const float *W_g, __global float *V_g, int n_features, int n_passes, int first_unit,

@@ -29,12 +29,12 @@ static inline void multiply_rows(const row_sources *from, const rows_block *bloc
                                  int n_features, int first_unit, __local float *R_l) {
     for (int row = get_local_id(0); row < BLOCK_ROWS; row += GROUP_ITEMS) {
         const int i = min(row, block->n_rows - 1);
-        __global const float *x_g = block->X_g + (size_t)(i / TILE) * n_features * TILE + i % TILE;
+        __global const stored *x_g = block->X_g + (size_t)(i / TILE) * n_features * TILE + i % TILE;
         float z[PASS_UNITS];
         EACH(u, PASS_UNITS) z[u] = w_g[n_features * PASS_UNITS + u];
 #pragma unroll 8
         for (int k = 0; k < n_features; k++) {
-            const float x = x_g[k * TILE];
+            const float x = VALUE(x_g + k * TILE, block->steps_g + k * STEP);
             EACH(u, PASS_UNITS) z[u] = fma(x, w_g[k * PASS_UNITS + u], z[u]);
         }
         EACH(u, PASS_UNITS) {
@@ -50,18 +50,19 @@ static inline void sum_feature(const rows_block *block, __local const float *R_l
                                float chain[PASS_UNITS]) {
     const int lane = get_local_id(0) % TILE;
     const size_t tile_size = (size_t)n_features * TILE;
-    __global const float *x_g = block->X_g + min(k, n_features - 1) * TILE + lane;
+    const int feature = min(k, n_features - 1);
+    __global const stored *x_g = block->X_g + feature * TILE + lane;
     EACH(u, PASS_UNITS) chain[u] = 0.0f;
 #pragma unroll 4
     for (int tile = 0; tile < block->n_tiles; tile++) {
-        const float x = k < n_features ? x_g[tile * tile_size] : 1.0f;
+        const float x = k < n_features ? VALUE(x_g + tile * tile_size, block->steps_g + feature * STEP) : 1.0f;
         EACH(u, PASS_UNITS) chain[u] = fma(x, R_l[u * BLOCK_ROWS + tile * TILE + lane], chain[u]);
     }
 }
 
-__kernel void rows_sums(__global const float *X_g, __global const float *V_g, __global float *sums_g,
-                        __global float *chains_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
-                        int n_passes, int first_unit, int s_stride, int n_blocks) {
+__kernel void rows_sums(__global const stored *X_g, __global const float *steps_g, __global const float *V_g,
+                        __global float *sums_g, __global float *chains_g, ROW_PARAMETERS, int first_row, int n_rows,
+                        int n_features, int n_passes, int first_unit, int s_stride, int n_blocks) {
     __local float R_l[PASS_UNITS * BLOCK_ROWS];
     __local float chains_l[N_CHAINS * (TILE + 1)]; /* one float more a chain: items then read different banks */
     const row_sources from = ROW_SOURCES;
@@ -69,7 +70,7 @@ __kernel void rows_sums(__global const float *X_g, __global const float *V_g, __
     const int lane = get_local_id(0) % TILE, slot = get_local_id(0) / TILE;
     (void)chains_g;
     for (int b = run.first; b < run.end; b++) {
-        const rows_block block = rows_find_block(X_g, b, first_row, n_rows, n_features);
+        const rows_block block = rows_find_block(X_g, steps_g, b, first_row, n_rows, n_features);
         for (int pass = 0; pass < n_passes; pass++) {
             __global float *sum_g = sums_g + ((size_t)b * n_passes + pass) * PASS_UNITS * s_stride;
             multiply_rows(&from, &block, V_g + (size_t)pass * (n_features + 1) * PASS_UNITS, n_features,

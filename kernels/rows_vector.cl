@@ -36,6 +36,12 @@
 #define PREFETCH(pointer)
 #endif
 
+/* Which of the tiles behind are asked for while tiles are multiplied: all where they are not folded, and else none of
+ * floats, which keep memory busy while they are folded; of smaller values, which take both sweeps longer to compute
+ * than to read, half. A line of the cache is asked for once. */
+#define MULTIPLYING_ASKS(t) (!CHAINS_IN_MEMORY || (STORAGE != STORAGE_F32 && (t) % 2 == 0))
+#define BEGINS_LINE(k) ((k) % (int)(sizeof(float) / sizeof(stored)) == 0)
+
 /* Sums over the lanes of 16 vectors: lane i of the result is that of v[i]. */
 static inline vfloat add_lanes(vfloat v[TILE]) {
     EACH(i, 8) v[i] = (vfloat)(v[i].lo, v[i + 8].lo) + (vfloat)(v[i].hi, v[i + 8].hi);
@@ -54,14 +60,14 @@ static inline vfloat add_lanes(vfloat v[TILE]) {
 static inline void multiply_tiles(const rows_block *block, __global const float *w_g, int tile, int n_features,
                                   vfloat z[FORWARD_TILES][PASS_UNITS]) {
     const size_t tile_size = (size_t)n_features * TILE;
-    __global const float *x_g[FORWARD_TILES];
+    __global const stored *x_g[FORWARD_TILES];
     EACH(t, FORWARD_TILES) x_g[t] = block->X_g + min(tile + t, block->n_tiles - 1) * tile_size;
     EACH(t, FORWARD_TILES) EACH(u, PASS_UNITS) z[t][u] = (vfloat)(w_g[n_features * PASS_UNITS + u]);
 #pragma unroll 4
     for (int k = 0; k < n_features; k++) {
         EACH(t, FORWARD_TILES) {
-            if (!CHAINS_IN_MEMORY) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
-            const vfloat x = LOAD(__global, x_g[t] + k * TILE);
+            if (MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+            const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
             EACH(u, PASS_UNITS) z[t][u] = fma(x, (vfloat)(w_g[k * PASS_UNITS + u]), z[t][u]);
         }
     }
@@ -83,16 +89,18 @@ static inline vfloat tile_delta(const row_sources *from, const row_units *unit, 
 static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][PASS_UNITS], int tile, int n_features,
                               __global float *chains_g) {
     const size_t tile_size = (size_t)n_features * TILE;
-    __global const float *x_g[FORWARD_TILES];
+    __global const stored *x_g[FORWARD_TILES];
     EACH(t, FORWARD_TILES) x_g[t] = block->X_g + min(tile + t, block->n_tiles - 1) * tile_size;
 #pragma unroll 2
     for (int k = 0; k < n_features; k++) {
         __global float *chain_g = chains_g + k * PASS_UNITS * TILE;
         vfloat chain[PASS_UNITS];
         EACH(u, PASS_UNITS) chain[u] = tile ? LOAD(__global, chain_g + u * TILE) : (vfloat)(0.0f);
-        EACH(t, FORWARD_TILES) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
         EACH(t, FORWARD_TILES) {
-            const vfloat x = LOAD(__global, x_g[t] + k * TILE);
+            if (!MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+        }
+        EACH(t, FORWARD_TILES) {
+            const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
             EACH(u, PASS_UNITS) chain[u] = fma(x, r[t][u], chain[u]);
         }
         EACH(u, PASS_UNITS) STORE(__global, chain_g + u * TILE, chain[u]);
@@ -132,12 +140,12 @@ static inline void sum_block(const row_sources *from, const rows_block *block, _
 static inline void sum_features(const rows_block *block, vfloat r[BLOCK_TILES][PASS_UNITS], int k, int n_features,
                                 vfloat chain[GRADIENT_FEATURES][PASS_UNITS]) {
     const size_t tile_size = (size_t)n_features * TILE;
-    __global const float *x_g[GRADIENT_FEATURES];
+    __global const stored *x_g[GRADIENT_FEATURES];
     EACH(f, GRADIENT_FEATURES) x_g[f] = block->X_g + min(k + f, n_features - 1) * TILE;
     EACH(f, GRADIENT_FEATURES) EACH(u, PASS_UNITS) chain[f][u] = (vfloat)(0.0f);
     for (int tile = 0; tile < block->n_tiles; tile++) {
         EACH(f, GRADIENT_FEATURES) {
-            const vfloat x = LOAD(__global, x_g[f] + tile * tile_size);
+            const vfloat x = VALUE_VECTOR(x_g[f] + tile * tile_size, block->steps_g + (k + f) * STEP);
             EACH(u, PASS_UNITS) chain[f][u] = fma(x, r[tile][u], chain[f][u]);
         }
     }
@@ -173,14 +181,14 @@ static inline void sum_block(const row_sources *from, const rows_block *block, _
 }
 #endif
 
-__kernel void rows_sums(__global const float *X_g, __global const float *V_g, __global float *sums_g,
-                        __global float *chains_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
-                        int n_passes, int first_unit, int s_stride, int n_blocks) {
+__kernel void rows_sums(__global const stored *X_g, __global const float *steps_g, __global const float *V_g,
+                        __global float *sums_g, __global float *chains_g, ROW_PARAMETERS, int first_row, int n_rows,
+                        int n_features, int n_passes, int first_unit, int s_stride, int n_blocks) {
     const row_sources from = ROW_SOURCES;
     const rows_run run = rows_of_group(n_blocks);
     __global float *group_chains_g = chains_g + get_group_id(0) * (size_t)n_features * PASS_UNITS * TILE;
     for (int b = run.first; b < run.end; b++) {
-        const rows_block block = rows_find_block(X_g, b, first_row, n_rows, n_features);
+        const rows_block block = rows_find_block(X_g, steps_g, b, first_row, n_rows, n_features);
         for (int pass = 0; pass < n_passes; pass++)
             sum_block(&from, &block, V_g + (size_t)pass * (n_features + 1) * PASS_UNITS,
                       sums_g + ((size_t)b * n_passes + pass) * PASS_UNITS * s_stride, group_chains_g, n_features,

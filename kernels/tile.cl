@@ -18,7 +18,7 @@
  * No macro here changes a bit of any result: each result is one chain of fma in ascending order, whoever computes it.
  *
  * X_g is laid out in tiles [n_tiles][n_features][TILE] (sample i in tile i / TILE, lane i % TILE), padded with zeros in
- * the last tile and by ROWS x TILE zeros after it.
+ * the last tile and by ROWS x TILE zeros after it; steps_g by ROWS features (store.cl).
  */
 
 #ifndef LOCAL_MEMORY
@@ -68,14 +68,20 @@
 #error "with LOCAL_MEMORY, ROWS must be a multiple of TILE; without it a group is one item"
 #endif
 
+/* Where multiply_add finds its factors. X as floats is X_g itself, or what was decoded to private memory. */
 #if LOCAL_MEMORY
+#define X_FACTOR __local
 #define FACTOR __local
+#elif STORAGE == STORAGE_F32
+#define X_FACTOR __global
+#define FACTOR __global
 #else
+#define X_FACTOR __private
 #define FACTOR __global
 #endif
 
 /* sum[a][v] += x[d * x_depth + a * x_row] * y[d * y_depth + v], d ascending from 0 to depth - 1: one fma a term. */
-static inline void multiply_add(FACTOR const float *x, size_t x_depth, size_t x_row, FACTOR const float *y,
+static inline void multiply_add(X_FACTOR const float *x, size_t x_depth, size_t x_row, FACTOR const float *y,
                                 size_t y_depth, int depth, vfloat sum[ITEM_ROWS][ITEM_VECTORS]) {
     for (int d = 0; d < depth; d++) {
         vfloat y_d[ITEM_VECTORS];
@@ -117,20 +123,72 @@ static inline void load_weights(__global const float *w_g, size_t w_stride, int 
     }
 }
 
-/* z of ITEM_ROWS rows gains n features. The same features of the tile behind are asked for. */
-static inline void add_features(__global const float *x_g, size_t tile_floats, __local const float *w_l, int n,
-                                vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
-    for (int k = 0; k < n; k++, x_g += TILE, w_l += UNITS) {
+/* Features that are decoded at once, and floats from one to the next. */
+#if STORAGE == STORAGE_F32
+#define DECODED_FEATURES 1 /* room for none */
+#define DECODED_STRIDE TILE
+#else
+#define DECODED_FEATURES 16
+#define DECODED_STRIDE ITEM_ROWS
+#endif
+
+/* ITEM_ROWS rows of n features as floats, DECODED_STRIDE apart; n is at most DECODED_FEATURES unless they are floats.
+ */
+static inline X_FACTOR const float *decode_rows(__global const stored *x_g, __global const float *step_g, int n,
+                                                __private float x[DECODED_FEATURES * ITEM_ROWS]) {
+#if STORAGE == STORAGE_F32
+    return x_g;
+#else
+    for (int k = 0; k < n; k++, x_g += TILE, step_g += STEP) {
+#if ITEM_ROWS == 1
+        x[k] = VALUE(x_g, step_g);
+#else
+        *(__private JOIN(float, ITEM_ROWS) *)(x + k * ITEM_ROWS) = VALUES(ITEM_ROWS, x_g, step_g);
+#endif
+    }
+    return x;
+#endif
+}
+
+/* ITEM_ROWS features of a tile as floats, TILE each. */
+static inline X_FACTOR const float *decode_features(__global const stored *x_g, __global const float *step_g,
+                                                    __private float x[ITEM_ROWS * TILE]) {
+#if STORAGE == STORAGE_F32
+    return x_g;
+#else
+    for (int a = 0; a < ITEM_ROWS; a++)
+        *(__private JOIN(float, TILE) *)(x + a * TILE) = VALUES(TILE, x_g + a * TILE, step_g + a * STEP);
+    return x;
+#endif
+}
+
+/* z of ITEM_ROWS rows gains n features, ITEM_ROWS rows of them as floats. The same features of the tile behind are
+ * asked for. */
+static inline void add_decoded(X_FACTOR const float *x, __global const stored *behind_g, __local const float *w_l,
+                               int n, vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
+    for (int k = 0; k < n; k++, x += DECODED_STRIDE, behind_g += TILE, w_l += UNITS) {
         vfloat w[ITEM_VECTORS];
-        PREFETCH(x_g + tile_floats);
+        PREFETCH(behind_g);
 #pragma unroll
         for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__local, w_l + v * UNIT_VECTOR);
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
-            const vfloat x = (vfloat)(x_g[a]);
+            const vfloat x_a = (vfloat)(x[a]);
 #pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = fma(x, w[v], z[a][v]);
+            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = fma(x_a, w[v], z[a][v]);
         }
+    }
+}
+
+/* The same of stored features. */
+static inline void add_features(__global const stored *x_g, __global const float *step_g, size_t tile_size,
+                                __local const float *w_l, int n, vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
+    float room[DECODED_FEATURES * ITEM_ROWS] __attribute__((aligned(64)));
+    const int at_once = STORAGE == STORAGE_F32 ? n : DECODED_FEATURES;
+    for (int k = 0; k < n; k += at_once) {
+        const int count = min(n - k, at_once);
+        __global const stored *x_k = x_g + (size_t)k * TILE;
+        add_decoded(decode_rows(x_k, step_g + k * STEP, count, room), x_k + tile_size, w_l + k * UNITS, count, z);
     }
 }
 

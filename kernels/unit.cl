@@ -30,7 +30,8 @@
 #define UNIT_ID 24             /* int, low half, then high half */
 #define UNIT_FIRST_TILE 26     /* int: where the unit's rows begin */
 #define UNIT_ROWS 27           /* int: how many rows it has */
-#define UNIT_FIELDS 28
+#define UNIT_RANGE 28          /* int: which entity's they are, or 0 */
+#define UNIT_FIELDS 29
 
 /* What changes: rows of A_g [STATE_FIELDS, u_stride]. */
 #define STATE_ACTIVE 0     /* int: 1 while the unit moves */

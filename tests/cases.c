@@ -179,7 +179,8 @@ static plethron_dataset *sparse_dataset(const test_case *c, plethron_device *dev
 
 plethron_dataset *case_dataset(const test_case *c, const case_way *way) {
     plethron_dataset *dataset = NULL;
-    plethron_dataset_options options = {.struct_size = sizeof options, .standardize = c->standardize};
+    plethron_dataset_options options = {
+        .struct_size = sizeof options, .standardize = c->standardize, .storage = c->storage};
     if (c->shape.units == UNITS_FULL || c->shape.units == UNITS_PLAIN) {
         options.sample_weights = c->sample_weights;
         options.n_weight_columns = CASE_WEIGHT_COLUMNS;

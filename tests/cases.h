@@ -38,7 +38,8 @@ typedef struct test_case {
     float *sample_weights; /* [n_samples, CASE_WEIGHT_COLUMNS], in [0, 2), some 0 */
     uint8_t *folds;        /* [n_samples], below CASE_FOLDS */
     bool standardize;      /* the data set */
-    plethron_bank *units;  /* what is given of each unit; never trained */
+    plethron_storage storage;
+    plethron_bank *units; /* what is given of each unit; never trained */
 } test_case;
 
 /* The seed of this run: PLETHRON_TEST_SEED from the environment, else the time. Printed at the first call. */

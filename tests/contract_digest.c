@@ -4,8 +4,9 @@
  *
  *     contract_digest                                       some trainings in every way there is (cases.h)
  *     contract_digest ways                                  the strategies with the tilings
- *     contract_digest STRATEGY TILING SAMPLES FEATURES UNITS      one training; the tiling "planned": the strategy's
- *                                                                 choice, "native": the host's */
+ *     contract_digest STRATEGY TILING SAMPLES FEATURES UNITS [STORAGE]   one training; the tiling "planned": the
+ *                                                                        strategy's choice, "native": the host's;
+ * features stored as STORAGE (a number of plethron_storage) */
 #include "bank.h"
 #include "cases.h"
 
@@ -25,9 +26,11 @@ static void add_bytes(uint64_t *digest, const void *bytes, size_t n) {
 }
 
 /* Oclgrind (21.10) widens a true lane of a vector to 255 instead of 1, so its accuracy is left out on request. */
-static void add_case(uint64_t *digest, const case_way *way, case_shape shape, bool with_accuracy) {
+static void add_case(uint64_t *digest, const case_way *way, case_shape shape, plethron_storage storage,
+                     bool with_accuracy) {
     enum { SEED = 1 };
     test_case *c = case_open(shape, SEED);
+    c->storage = storage;
     plethron_bank *bank = case_bank(c, NULL, shape.n_units);
     float *P = malloc(shape.n_samples * shape.n_units * sizeof *P);
     if (!P) exit(EXIT_FAILURE);
@@ -43,9 +46,10 @@ static void add_case(uint64_t *digest, const case_way *way, case_shape shape, bo
     case_close(c);
 }
 
-static void print_digest(const case_way *way, const case_shape *shapes, size_t n_shapes, bool with_accuracy) {
+static void print_digest(const case_way *way, const case_shape *shapes, size_t n_shapes, plethron_storage storage,
+                         bool with_accuracy) {
     uint64_t digest = 0xCBF29CE484222325u;
-    for (size_t s = 0; s < n_shapes; s++) add_case(&digest, way, shapes[s], with_accuracy);
+    for (size_t s = 0; s < n_shapes; s++) add_case(&digest, way, shapes[s], storage, with_accuracy);
     if (case_bits_hold(way))
         printf("%016" PRIx64 " %s\n", digest, way->name);
     else
@@ -72,18 +76,19 @@ static size_t number(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    enum { ALL = 1, WAYS = 2, ONE = 6 }; /* argc */
+    enum { ALL = 1, WAYS = 2, ONE = 6, ONE_STORED = 7 }; /* argc */
     static case_ways ways;
     if (argc == WAYS) return print_ways();
-    if (argc != ALL && argc != ONE) return EXIT_FAILURE;
+    if (argc != ALL && argc != ONE && argc != ONE_STORED) return EXIT_FAILURE;
+    const plethron_storage storage = argc == ONE_STORED ? (plethron_storage)number(argv[ONE]) : PLETHRON_STORAGE_F32;
     case_ways_open(0, &ways);
     for (size_t w = 0; w < ways.n_ways; w++) {
         if (argc == ALL) {
-            print_digest(&ways.ways[w], usual_shapes, sizeof usual_shapes / sizeof *usual_shapes, true);
+            print_digest(&ways.ways[w], usual_shapes, sizeof usual_shapes / sizeof *usual_shapes, storage, true);
         } else if (is_called(&ways.ways[w], argv[1], argv[2])) {
             const case_shape shape = {number(argv[3]), number(argv[4]), number(argv[5]), UNITS_MIXED,
                                       PLETHRON_REDUCTION_MEAN};
-            print_digest(&ways.ways[w], &shape, 1, false);
+            print_digest(&ways.ways[w], &shape, 1, storage, false);
         }
     }
     case_ways_close(&ways);

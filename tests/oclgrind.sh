@@ -27,7 +27,8 @@ check() {
     shift 3
     local model="host native"
     case $strategy in rows | grouped) model="$strategy planned" ;; esac
-    # A model is a strategy and a tiling, a shape three numbers: samples, features, units.
+    # A model is a strategy and a tiling, a shape three numbers: samples, features, units; and a fourth: how features are
+    # stored.
     # shellcheck disable=SC2086
     want=$("$digest" $model $shape | head -n 1 | cut -d ' ' -f 1)
     : >"$log"
@@ -54,4 +55,12 @@ while read -r strategy tiling; do
     check "$strategy" "$tiling" "259 3 3" --data-races # two summation blocks
     check "$strategy" "$tiling" "17 18 7" --uninitialized --build-options -cl-opt-disable
 done < <("$digest" ways)
+
+# Features as bytes, which need most to be read: in kernels with local memory and in those without.
+bytes=3
+for way in "staged wide-8x2" "staged group-small" "fused group-small" "rows group-small" "grouped wide-4" \
+    "grouped group-small"; do
+    # shellcheck disable=SC2086
+    check $way "17 18 3 $bytes" --uninitialized --build-options -cl-opt-disable
+done
 [ "$failures" -eq 0 ]

@@ -19,7 +19,7 @@ endmacro()
 
 # From the bottom up.
 layer(public FILES include/*.h USES)
-layer(status FILES host/status.* host/digest.* host/cache_folder.* USES public)
+layer(status FILES host/status.* host/digest.* host/half.h host/cache_folder.* USES public)
 layer(io FILES host/io/* USES public status)
 layer(kernels FILES kernels/*.cl USES)
 layer(handles FILES host/device_cl.h USES public status device OpenCL) # the device's raw handles, shared with program

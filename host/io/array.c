@@ -1,5 +1,7 @@
 #include "array.h"
 
+#include "half.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,26 +40,6 @@ static uint64_t load(const unsigned char *item, size_t n, bool big_endian) {
     return bits;
 }
 
-/* IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. */
-static float half_to_float(uint64_t bits) {
-    const int exponent = (int)(bits >> 10 & 0x1F), fraction = (int)(bits & 0x3FF);
-    float value;
-    if (exponent == 0x1F)
-        value = fraction ? NAN : INFINITY;
-    else if (exponent == 0)
-        value = ldexpf((float)fraction, -24);
-    else
-        value = ldexpf((float)(fraction + 0x400), exponent - 25);
-    return bits >> 15 ? -value : value;
-}
-
-static float bits_to_float(uint64_t bits) {
-    const uint32_t low = (uint32_t)bits;
-    float value;
-    memcpy(&value, &low, sizeof value);
-    return value;
-}
-
 static double bits_to_double(uint64_t bits) {
     double value;
     memcpy(&value, &bits, sizeof value);
@@ -76,10 +58,10 @@ static inline float item_to_float(const unsigned char *item, array_kind kind, si
     const uint64_t bits = load(item, item_bytes, big_endian);
     switch (kind) {
     case ARRAY_FLOAT:
-        return item_bytes == 2   ? half_to_float(bits)
-               : item_bytes == 4 ? bits_to_float(bits)
+        return item_bytes == 2   ? half_to_float((uint16_t)bits)
+               : item_bytes == 4 ? float_of_bits((uint32_t)bits)
                                  : (float)bits_to_double(bits);
-    case ARRAY_BFLOAT: return bits_to_float(bits << 16);
+    case ARRAY_BFLOAT: return float_of_bits((uint32_t)bits << 16);
     case ARRAY_SIGNED: return integer_to_float(bits, item_bytes, true);
     case ARRAY_UNSIGNED: return integer_to_float(bits, item_bytes, false);
     case ARRAY_BOOL: return bits ? 1.0f : 0.0f;

@@ -25,7 +25,7 @@ def document(tmp_path_factory):
 def test_list(program):
     lines = program.run("bench", "--list").stdout.splitlines()
     names = [line.split()[0] for line in lines]
-    for name in ("train-many", "train-ten", "train-one", "predict-one", "predict-many", "tiny", "seed", "sweep", "entities"):
+    for name in ("train-many", "train-ten", "train-one", "train-one-f16", "train-one-u8", "predict-one", "predict-many", "tiny", "seed", "sweep", "entities"):
         assert name in names
 
 
