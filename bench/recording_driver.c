@@ -104,9 +104,10 @@ cl_int clGetDeviceInfo(cl_device_id id, cl_device_info property, size_t room, vo
         CL_FP_DENORM | CL_FP_INF_NAN | CL_FP_ROUND_TO_NEAREST | CL_FP_FMA | CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
     const cl_uint compute_units = 108, vector_width = 1, alignment_bits = 4096;
     const cl_ulong memory = 40ull << 30, max_alloc = 10ull << 30, local = 48 << 10, cache = 40 << 20;
-    const cl_bool yes = CL_TRUE;
+    const cl_bool yes = CL_TRUE, is_unified = CL_FALSE;
     switch (property) {
     case CL_DEVICE_TYPE: return answer(&type, sizeof type, room, out, n_out);
+    case CL_DEVICE_HOST_UNIFIED_MEMORY: return answer(&is_unified, sizeof is_unified, room, out, n_out);
     case CL_DEVICE_LOCAL_MEM_TYPE: return answer(&local_type, sizeof local_type, room, out, n_out);
     case CL_DEVICE_SINGLE_FP_CONFIG: return answer(&fp, sizeof fp, room, out, n_out);
     case CL_DEVICE_MAX_COMPUTE_UNITS: return answer(&compute_units, sizeof compute_units, room, out, n_out);

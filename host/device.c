@@ -98,6 +98,7 @@ static plethron_status read_capabilities(plethron_device *device, plethron_error
     size_t group_items = 1;
     cl_ulong cache_bytes = 0;
     cl_device_fp_config fp = 0;
+    cl_bool is_unified = CL_FALSE;
     const struct {
         cl_device_info property;
         size_t bytes;
@@ -108,6 +109,7 @@ static plethron_status read_capabilities(plethron_device *device, plethron_error
         {CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group_items, &group_items},
         {CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache_bytes, &cache_bytes},
         {CL_DEVICE_SINGLE_FP_CONFIG, sizeof fp, &fp},
+        {CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof is_unified, &is_unified},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         TRY(device_status(clGetDeviceInfo(device->id, wanted[i].property, wanted[i].bytes, wanted[i].value, NULL),
@@ -116,6 +118,7 @@ static plethron_status read_capabilities(plethron_device *device, plethron_error
     device->buffer_alignment_bytes = alignment_bits / 8 ? alignment_bits / 8 : 1;
     device->max_group_items = (unsigned)group_items;
     device->cache_bytes = cache_bytes;
+    device->shares_memory = is_unified;
     device->divides_exactly = fp & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
     device->keeps_kernels = strcmp(device->info.platform, "Portable Computing Language") == 0;
 out:
@@ -199,6 +202,9 @@ uint64_t device_cache_bytes(const plethron_device *device) {
 }
 bool device_divides_exactly(const plethron_device *device) {
     return device->divides_exactly;
+}
+bool device_shares_memory(const plethron_device *device) {
+    return device_is_host(device) || device->shares_memory;
 }
 
 plethron_status device_check_process(const plethron_device *device, plethron_error *err) {
@@ -332,7 +338,7 @@ void device_buffer_close(device_buffer *buffer) {
     }
     if (buffer->memory) clReleaseMemObject(buffer->memory);
     if (buffer->guarded) clReleaseMemObject(buffer->guarded);
-    if (buffer->on_host) free(buffer->on_host - buffer->margin_bytes);
+    if (buffer->on_host && !buffer->is_lent) free(buffer->on_host - buffer->margin_bytes);
     free(buffer);
 }
 
@@ -385,28 +391,39 @@ plethron_status device_buffer_download_rows(device_buffer *buffer, size_t n_rows
                          "copying from the device (clEnqueueReadBufferRect)", err);
 }
 
-plethron_status device_buffer_map(device_buffer *buffer, size_t bytes, void **out, plethron_error *err) {
+plethron_status device_buffer_lend(plethron_device *device, const void *lent, size_t bytes, device_buffer **out,
+                                   plethron_error *err) {
     plethron_status status;
-    plethron_device *device = buffer->device;
+    void *memory = NULL, *writable = (void *)(uintptr_t)lent; /* OpenCL knows no other, whatever kernels do there */
     cl_int code;
-    if (buffer->on_host) {
-        *out = buffer->on_host;
-        return PLETHRON_OK;
+    TRY(memory_allocate(1, sizeof(device_buffer), "a buffer", &memory, err));
+    device_buffer *buffer = memory;
+    *buffer = (device_buffer){.device = device, .bytes = bytes, .is_lent = true};
+    if (device_is_host(device)) {
+        buffer->on_host = writable;
+    } else {
+        buffer->memory =
+            clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, writable, &code);
+        TRY(device_status(code, "lending memory to the device (clCreateBuffer)", err));
     }
-    void *mapped = clEnqueueMapBuffer(device->queue, buffer->memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes,
-                                      0, NULL, NULL, &code);
-    TRY(device_status(code, "mapping a buffer (clEnqueueMapBuffer)", err));
-    device->counters.uploads++;
-    device->counters.upload_bytes += bytes;
-    *out = mapped;
+    *out = buffer;
+    memory = NULL;
 out:
+    free(memory);
     return status;
 }
 
-plethron_status device_buffer_unmap(device_buffer *buffer, void *mapped, plethron_error *err) {
+plethron_status device_buffer_return(device_buffer *buffer, plethron_error *err) {
+    plethron_status status;
+    cl_int code;
     if (buffer->on_host) return PLETHRON_OK;
-    return device_status(clEnqueueUnmapMemObject(buffer->device->queue, buffer->memory, mapped, 0, NULL, NULL),
-                         "unmapping a buffer (clEnqueueUnmapMemObject)", err);
+    void *mapped = clEnqueueMapBuffer(buffer->device->queue, buffer->memory, CL_TRUE, CL_MAP_READ, 0, buffer->bytes, 0,
+                                      NULL, NULL, &code);
+    TRY(device_status(code, "taking memory back from the device (clEnqueueMapBuffer)", err));
+    TRY(device_status(clEnqueueUnmapMemObject(buffer->device->queue, buffer->memory, mapped, 0, NULL, NULL),
+                      "taking memory back from the device (clEnqueueUnmapMemObject)", err));
+out:
+    return status;
 }
 
 plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err) {

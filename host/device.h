@@ -20,6 +20,8 @@ unsigned device_max_group_items(const plethron_device *device);
 uint64_t device_cache_bytes(const plethron_device *device);
 /* False when division has to be corrected in the kernels (EXACT_DIVIDE in arithmetic.cl). */
 bool device_divides_exactly(const plethron_device *device);
+/* True when the host's memory is the device's, too: what is lent is not copied. */
+bool device_shares_memory(const plethron_device *device);
 
 /* A buffer of `bytes` > 0 on the device, content undefined. `what` names it in errors. */
 plethron_status device_buffer_create(plethron_device *device, size_t bytes, const char *what, device_buffer **out,
@@ -38,10 +40,11 @@ plethron_status device_buffer_download_rows(device_buffer *buffer, size_t n_rows
                                             void *data, plethron_error *err);
 plethron_status device_buffer_zero(device_buffer *buffer, plethron_error *err);
 
-/* The first `bytes` of a buffer as plain memory, all of which is to be written before it is unmapped: nothing is copied
- * where the device has the host's memory. */
-plethron_status device_buffer_map(device_buffer *buffer, size_t bytes, void **out, plethron_error *err);
-plethron_status device_buffer_unmap(device_buffer *buffer, void *mapped, plethron_error *err);
+/* A buffer whose memory is the caller's, aligned to what kernels read there; for devices that share memory. Until it is
+ * closed the memory is the device's: device_buffer_return waits for the kernels, and what they wrote is there. */
+plethron_status device_buffer_lend(plethron_device *device, const void *memory, size_t bytes, device_buffer **out,
+                                   plethron_error *err);
+plethron_status device_buffer_return(device_buffer *buffer, plethron_error *err);
 
 /* Hands queued work to the device; finish also waits for its end. */
 plethron_status device_flush(plethron_device *device, plethron_error *err);

@@ -26,6 +26,7 @@ struct plethron_device {
     unsigned max_group_items;
     uint64_t cache_bytes;
     bool divides_exactly;
+    bool shares_memory;
     bool keeps_kernels; /* the runtime caches kernels; PoCL would compile all of them just to hand out a binary */
     kept_program
         kept[MAX_KEPT_PROGRAMS]; /* built ones, the last n_kept of them: who opens one again need not build it */
@@ -41,6 +42,7 @@ struct device_buffer {
     cl_mem memory;  /* what kernels see; NULL on the host */
     cl_mem guarded; /* with its margins; NULL without a guard */
     char *on_host;  /* what kernels see on the host, between margins */
+    bool is_lent;   /* the memory is the caller's */
     size_t bytes;
     size_t margin_bytes;
 };

@@ -47,13 +47,6 @@ void forward_close(forward_stage *stage) {
     free(stage);
 }
 
-size_t forward_out_stride(const forward_stage *stage, size_t n_units) {
-    const tile_sizes *tiling = &stage->tiling;
-    const size_t item_units = (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units;
-    const size_t least = device_is_host(stage->device) && n_units > 1 ? HOST_LANES : item_units;
-    return (n_units + least - 1) / least * least;
-}
-
 size_t forward_out_rows(size_t n_rows) {
     return (n_rows + DATASET_ROW_PADDING - 1) / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
 }

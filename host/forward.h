@@ -1,5 +1,6 @@
-/* Z = X W + b, or sigmoid(Z), of many rows and units: the first stage of `staged`, all of prediction and of measuring.
- * On OpenCL devices by kernels/forward.cl, on the host by host_loops; of sparse rows by kernels/sparse_forward.cl. */
+/* Z = X W + b, or sigmoid(Z), of many rows and units: the first stage of `staged`, all of measuring and of predicting
+ * sparse rows. On OpenCL devices by kernels/forward.cl, on the host by host_loops; of sparse rows by
+ * kernels/sparse_forward.cl. */
 #ifndef PLETHRON_FORWARD_H
 #define PLETHRON_FORWARD_H
 
@@ -27,7 +28,7 @@ typedef struct forward_task {
     size_t n_rows;
     size_t first_unit; /* a multiple of UNIT_PADDING, with sparse features of SPARSE_UNIT_PADDING; so are strides */
     size_t n_units;
-    size_t out_stride; /* the same, or forward_out_stride of dense features */
+    size_t out_stride;
     bool activate;
 } forward_task;
 
@@ -43,9 +44,7 @@ void forward_decode(const stored_features *from, size_t range, size_t first_tile
 /* Queues the work. */
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err);
 
-/* The least stride that `out` can have for n_units, whole vectors or groups of them; and the rows that it needs for
- * n_rows. */
-size_t forward_out_stride(const forward_stage *stage, size_t n_units);
+/* The rows that `out` needs for n_rows. */
 size_t forward_out_rows(size_t n_rows);
 
 #endif

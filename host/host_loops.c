@@ -73,6 +73,63 @@ static void forward_one(const float *tile, const float *w, size_t n_features, si
     for (int lane = 0; activate && lane < TILE; lane++) P[lane] = sigmoid(P[lane]);
 }
 
+/* ---- Prediction -------------------------------------------------------------------------------------------------- */
+
+/* Pointers to ITEM_ROWS rows; behind the last row stands the last one again. */
+static inline __attribute__((always_inline)) void find_rows(const float *X, size_t n_features, size_t row,
+                                                            size_t n_rows, const float *x[ITEM_ROWS]) {
+    for (size_t a = 0; a < ITEM_ROWS; a++) x[a] = X + (row + a < n_rows ? row + a : n_rows - 1) * n_features;
+}
+
+static inline __attribute__((always_inline)) void predict_vectors(const host_panel *panel, const float *X,
+                                                                  size_t n_rows, const int n_vectors, float *P) {
+    const size_t n_features = panel->n_features, width = (size_t)n_vectors * HOST_LANES;
+    const size_t left = panel->n_units - panel->unit, n = left < width ? left : width;
+    const float *bias = panel->weights + n_features * width;
+    for (size_t row = 0; row < n_rows; row += ITEM_ROWS) {
+        const float *x[ITEM_ROWS];
+        lanes z[ITEM_ROWS][HOST_MAX_VECTORS];
+        find_rows(X, n_features, row, n_rows, x);
+        for (int a = 0; a < ITEM_ROWS; a++) memcpy(z[a], bias, width * sizeof *bias);
+        for (size_t k = 0; k < n_features; k++) {
+            const lanes *w = (const lanes *)(const void *)(panel->weights + k * width);
+#pragma GCC unroll 8
+            for (int a = 0; a < ITEM_ROWS; a++)
+#pragma GCC unroll 2
+                for (int v = 0; v < n_vectors; v++) z[a][v] = lanes_fma(x[a][k], w[v], z[a][v]);
+        }
+        for (size_t a = 0; a < ITEM_ROWS && row + a < n_rows; a++) {
+            float p[HOST_LANES * HOST_MAX_VECTORS];
+            memcpy(p, z[a], width * sizeof *p);
+            for (size_t u = 0; u < width; u++) p[u] = sigmoid(p[u]);
+            memcpy(P + (row + a) * panel->n_units + panel->unit, p, n * sizeof *p);
+        }
+    }
+}
+
+static void predict_one(const host_panel *panel, const float *X, size_t n_rows, float *P) {
+    const size_t n_features = panel->n_features;
+    for (size_t row = 0; row < n_rows; row += ITEM_ROWS) {
+        const float *x[ITEM_ROWS];
+        float z[ITEM_ROWS];
+        find_rows(X, n_features, row, n_rows, x);
+        for (int a = 0; a < ITEM_ROWS; a++) z[a] = panel->weights[n_features];
+        for (size_t k = 0; k < n_features; k++)
+#pragma GCC unroll 8
+            for (int a = 0; a < ITEM_ROWS; a++) z[a] = fma(x[a][k], panel->weights[k], z[a]);
+        for (size_t a = 0; a < ITEM_ROWS && row + a < n_rows; a++) P[row + a] = z[a];
+    }
+    for (size_t i = 0; i < n_rows; i++) P[i] = sigmoid(P[i]);
+}
+
+static void predict_panel(const host_panel *panel, const float *X, size_t n_rows, float *P) {
+    switch (host_panel_units(panel->n_units)) {
+    case 1: predict_one(panel, X, n_rows, P); break;
+    case HOST_LANES: predict_vectors(panel, X, n_rows, 1, P); break;
+    default: predict_vectors(panel, X, n_rows, HOST_MAX_VECTORS, P); break;
+    }
+}
+
 /* ---- Gradient ---------------------------------------------------------------------------------------------------- */
 
 /* P becomes R; the bias's sum starts at 0 and adds the rows ascending. */
@@ -161,6 +218,7 @@ static void add(float *total, const float *part, size_t n) {
 const host_loops HOST_LOOPS = {
     .forward = forward,
     .forward_one = forward_one,
+    .predict_panel = predict_panel,
     .gradient = gradient,
     .predict = predict,
     .decode = decode,

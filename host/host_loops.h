@@ -38,12 +38,26 @@ typedef struct host_rows {
     int uses;
 } host_rows;
 
+/* Some units of a bank: the weights [n_features + 1, host_panel_units(n_units)], bias last, of those from `unit` on. */
+typedef struct host_panel {
+    const float *weights;
+    size_t n_features;
+    size_t n_units; /* of the bank */
+    size_t unit;
+} host_panel;
+
+static inline size_t host_panel_units(size_t n_units) {
+    return n_units == 1 ? 1 : n_units <= HOST_LANES ? HOST_LANES : HOST_LANES * HOST_MAX_VECTORS;
+}
+
 typedef struct host_loops {
     /* P = sigmoid(X W + b), or X W + b itself: [n_rows rounded up to TILE, chunk]. */
     void (*forward)(const host_block *block, int activate, float *P);
     /* The same of a tile [n_features, TILE] for one unit: w [n_features + 1], its bias last, `stride` apart; P [TILE].
      */
     void (*forward_one)(const float *tile, const float *w, size_t n_features, size_t stride, int activate, float *P);
+    /* sigmoid(X W + b) of rows X [n_rows, n_features] and a panel's units, in their places of P [n_rows, n_units]. */
+    void (*predict_panel)(const host_panel *panel, const float *X, size_t n_rows, float *P);
     /* The block's gradient sums [n_features + 1, chunk], bias last; `R` is room for [n_rows rounded up to TILE, chunk].
      */
     void (*gradient)(const host_block *block, float *R, float *sums);

@@ -1,4 +1,4 @@
-/* Prediction: rows are laid out in tiles and sent to the device block by block. */
+/* Prediction: rows go to the device block by block, or stay where they are and are lent to it. */
 #include "predict.h"
 
 #include "host_loops.h"
@@ -9,26 +9,39 @@
 #include <string.h>
 
 /* A block's rows and predictions each take at most about this much: enough to keep a device busy, small beside any
- * device's memory. Where the device is the CPU, also at most this share of its last cache, so that what one step writes
- * the next reads from there. */
+ * device's memory. Sparse rows that a CPU predicts also at most this share of its last cache, so that what one step
+ * writes the next reads from there. */
 enum { BLOCK_BYTES = 32 << 20, LEAST_BLOCK_BYTES = 1 << 20, CACHE_SHARE = 8 };
 
-static size_t block_bytes(const plethron_device *device) {
-    const size_t share = device_cache_bytes(device) / CACHE_SHARE;
-    if (plethron_device_describe(device)->local_is_dedicated || share > BLOCK_BYTES) return BLOCK_BYTES;
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t block_bytes(const plethron_predictor *self) {
+    const size_t share = device_cache_bytes(self->device) / CACHE_SHARE;
+    if (plethron_device_describe(self->device)->local_is_dedicated || !self->is_sparse || share > BLOCK_BYTES)
+        return BLOCK_BYTES;
     return share > LEAST_BLOCK_BYTES ? share : LEAST_BLOCK_BYTES;
 }
 
-/* Rows and predictions are there twice, once on the device; memory_bytes bounds all of them, 0: nothing does. */
+/* True when blocks are lent. */
+static bool lends(const plethron_predictor *self) {
+    return !self->is_sparse && device_shares_memory(self->device);
+}
+
+/* Rows and predictions are on the device, sparse ones also here; memory_bytes bounds all of them, 0: nothing does. What
+ * is lent takes no memory. */
 static size_t rows_a_block(const plethron_predictor *self, size_t n_samples, size_t memory_bytes) {
-    enum { N_COPIES = 4 };
-    const size_t allowed = memory_bytes ? memory_bytes / N_COPIES : SIZE_MAX, wanted = block_bytes(self->device);
-    const size_t bytes = wanted < allowed ? wanted : allowed;
-    const bool features_count = !self->is_sparse && self->n_features > self->result_stride;
-    const size_t widest = features_count ? self->n_features : self->result_stride;
+    const size_t n_copies = self->is_sparse ? 4 : 2;
+    const size_t allowed = memory_bytes ? memory_bytes / n_copies : SIZE_MAX;
+    const size_t most = (size_t)plethron_device_describe(self->device)->max_alloc_bytes;
+    const size_t bytes = lends(self) ? most : smaller(block_bytes(self), allowed);
+    const size_t result_width = self->is_sparse ? self->unit_stride : self->n_units;
+    const bool features_count = !self->is_sparse && self->n_features > result_width;
+    const size_t widest = features_count ? self->n_features : result_width;
     size_t rows = bytes / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
     if (rows == 0) rows = DATASET_ROW_PADDING;
-    return rows < n_samples ? rows : n_samples;
+    return smaller(smaller(rows, PREDICT_MAX_ROWS), n_samples);
 }
 
 void plethron_predictor_close(plethron_predictor *self) {
@@ -38,34 +51,15 @@ void plethron_predictor_close(plethron_predictor *self) {
     device_buffer_close(self->rows);
     device_buffer_close(self->weights);
     forward_close(self->forward);
+    predict_stage_close(self->stage);
     free(self);
-}
-
-/* W and b as [n_features + 1, unit_stride], padded with zeros. */
-static plethron_status upload_weights(plethron_predictor *self, const plethron_bank *bank, plethron_error *err) {
-    plethron_status status;
-    void *memory = NULL;
-    const size_t n_floats = (self->n_features + 1) * self->unit_stride;
-    TRY(memory_allocate(n_floats, sizeof(float), "the weights", &memory, err));
-    float *weights = memory;
-    for (size_t k = 0; k <= bank->n_features; k++)
-        memcpy(weights + k * self->unit_stride, bank->weights + k * bank->n_units, bank->n_units * sizeof *weights);
-    TRY(device_buffer_create(self->device, n_floats * sizeof(float), "the weights", &self->weights, err));
-    TRY(device_buffer_upload(self->weights, 0, n_floats * sizeof(float), weights, err));
-out:
-    free(memory);
-    return status;
 }
 
 static plethron_status make_buffers(plethron_predictor *self, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const size_t result_floats = forward_out_rows(self->max_rows) * self->result_stride;
-    size_t tiles_floats = 0;
-    dataset_tiles_size(self->max_rows, self->n_features, &tiles_floats);
-    if (!self->is_sparse) {
-        TRY(device_buffer_create(self->device, tiles_floats * sizeof(float), "the rows to predict", &self->rows, err));
-        TRY(device_buffer_zero(self->rows, err)); /* the padding behind the rows is read, too */
-    }
+    const size_t row_floats = self->max_rows * self->n_features, result_floats = self->max_rows * self->n_units;
+    if (lends(self)) return PLETHRON_OK;
+    TRY(device_buffer_create(self->device, row_floats * sizeof(float), "the rows to predict", &self->rows, err));
     TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
 out:
     return status;
@@ -84,12 +78,13 @@ plethron_status predictor_open(plethron_device *device, const plethron_bank *ban
     self->n_units = bank->n_units;
     self->is_sparse = is_sparse;
     self->unit_stride = problem_unit_stride(bank->n_units, is_sparse);
-    const tile_sizes tiling = tiling_choose(device, self->n_units);
-    TRY(forward_open(device, &tiling, is_sparse, PLETHRON_STORAGE_F32, &self->forward, err));
-    self->result_stride = is_sparse ? self->unit_stride : forward_out_stride(self->forward, self->n_units);
     self->max_rows = rows_a_block(self, n_samples, memory_bytes);
-    TRY(upload_weights(self, bank, err));
-    TRY(make_buffers(self, err));
+    if (is_sparse) {
+        TRY(predictor_open_sparse(self, bank, err));
+    } else {
+        TRY(predict_stage_open(device, bank, &self->stage, err));
+        TRY(make_buffers(self, err));
+    }
     *out = self;
     self = NULL;
 out:
@@ -110,36 +105,26 @@ plethron_status plethron_predictor_open(plethron_device *device, const plethron_
     return predictor_open(device, bank, known.sparse, SIZE_MAX, known.memory_bytes, out, err);
 }
 
-static plethron_status send_rows(const plethron_predictor *self, const float *X, size_t n_rows, plethron_error *err) {
+static plethron_status predict_lent(const plethron_predictor *self, const float *X, size_t n_rows, float *P,
+                                    plethron_error *err) {
     plethron_status status;
-    void *tiles = NULL;
-    const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
-    TRY(device_buffer_map(self->rows, n_tiles * DATASET_TILE * self->n_features * sizeof(float), &tiles, err));
-    dataset_pack_tiles(X, n_rows, self->n_features, tiles);
-    TRY(device_buffer_unmap(self->rows, tiles, err));
+    device_buffer *rows = NULL, *results = NULL;
+    TRY(device_buffer_lend(self->device, X, n_rows * self->n_features * sizeof *X, &rows, err));
+    TRY(device_buffer_lend(self->device, P, n_rows * self->n_units * sizeof *P, &results, err));
+    TRY(predict_stage_run(self->stage, rows, n_rows, results, err));
+    TRY(device_buffer_return(results, err));
 out:
+    device_buffer_close(results);
+    device_buffer_close(rows);
     return status;
 }
 
-static plethron_status predict_block(const plethron_predictor *self, const float *X, size_t n_rows, float *P,
-                                     plethron_error *err) {
+static plethron_status predict_sent(const plethron_predictor *self, const float *X, size_t n_rows, float *P,
+                                    plethron_error *err) {
     plethron_status status;
-    const forward_task task = {
-        .X = self->rows,
-        .weights = self->weights,
-        .out = self->results,
-        .n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE,
-        .n_features = self->n_features,
-        .weights_stride = self->unit_stride,
-        .n_rows = n_rows,
-        .n_units = self->n_units,
-        .out_stride = self->result_stride,
-        .activate = true,
-    };
-    TRY(send_rows(self, X, n_rows, err));
-    TRY(forward_run(self->forward, &task, err));
-    TRY(device_buffer_download_rows(self->results, n_rows, self->n_units * sizeof *P, self->result_stride * sizeof *P,
-                                    P, err));
+    TRY(device_buffer_upload(self->rows, 0, n_rows * self->n_features * sizeof *X, X, err));
+    TRY(predict_stage_run(self->stage, self->rows, n_rows, self->results, err));
+    TRY(device_buffer_download(self->results, 0, n_rows * self->n_units * sizeof *P, P, err));
 out:
     return status;
 }
@@ -151,8 +136,9 @@ plethron_status plethron_predictor_run(plethron_predictor *self, const float *X,
     if (self->is_sparse)
         TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the predictor was opened for sparse features, these are dense"));
     for (size_t first = 0; first < n_samples; first += self->max_rows) {
-        const size_t left = n_samples - first, count = left < self->max_rows ? left : self->max_rows;
-        TRY(predict_block(self, X + first * self->n_features, count, P + first * self->n_units, err));
+        const size_t count = smaller(n_samples - first, self->max_rows);
+        TRY((self->rows ? predict_sent : predict_lent)(self, X + first * self->n_features, count,
+                                                       P + first * self->n_units, err));
     }
 out:
     return status;

@@ -1,11 +1,40 @@
 /* Prediction of sparse rows, block by block. */
 #include "predict.h"
 
+#include "problem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 /* Values of a block, but for a row that has more alone. */
 enum { BLOCK_VALUES = 1 << 21 };
+
+/* W and b as [n_features + 1, unit_stride], padded with zeros. */
+static plethron_status upload_weights(plethron_predictor *self, const plethron_bank *bank, plethron_error *err) {
+    plethron_status status;
+    void *memory = NULL;
+    const size_t n_floats = (self->n_features + 1) * self->unit_stride;
+    TRY(memory_allocate(n_floats, sizeof(float), "the weights", &memory, err));
+    float *weights = memory;
+    for (size_t k = 0; k <= bank->n_features; k++)
+        memcpy(weights + k * self->unit_stride, bank->weights + k * bank->n_units, bank->n_units * sizeof *weights);
+    TRY(device_buffer_create(self->device, n_floats * sizeof(float), "the weights", &self->weights, err));
+    TRY(device_buffer_upload(self->weights, 0, n_floats * sizeof(float), weights, err));
+out:
+    free(memory);
+    return status;
+}
+
+plethron_status predictor_open_sparse(plethron_predictor *self, const plethron_bank *bank, plethron_error *err) {
+    plethron_status status;
+    const tile_sizes tiling = tiling_choose(self->device, self->n_units);
+    const size_t result_floats = forward_out_rows(self->max_rows) * self->unit_stride;
+    TRY(forward_open(self->device, &tiling, true, PLETHRON_STORAGE_F32, &self->forward, err));
+    TRY(upload_weights(self, bank, err));
+    TRY(device_buffer_create(self->device, result_floats * sizeof(float), "the predictions", &self->results, err));
+out:
+    return status;
+}
 
 /* Rows from `first` on that make a block. */
 static size_t count_rows(const plethron_predictor *self, const plethron_sparse *X, size_t first) {
@@ -60,12 +89,12 @@ static plethron_status predict_block(plethron_predictor *self, const plethron_sp
         .weights_stride = self->unit_stride,
         .n_rows = X->n_rows,
         .n_units = self->n_units,
-        .out_stride = self->result_stride,
+        .out_stride = self->unit_stride,
         .activate = true,
     };
     TRY(forward_run(self->forward, &task, err));
-    TRY(device_buffer_download_rows(self->results, X->n_rows, self->n_units * sizeof *P,
-                                    self->result_stride * sizeof *P, P, err));
+    TRY(device_buffer_download_rows(self->results, X->n_rows, self->n_units * sizeof *P, self->unit_stride * sizeof *P,
+                                    P, err));
 out:
     return status;
 }

@@ -65,17 +65,21 @@ typedef JOIN(int, UNIT_VECTOR) vint;
  * each wait for the one before: a core that looks a hundred operations ahead sees only a few such chains, but many
  * vectors that are at the same place of theirs. */
 #ifdef COMPILED_AS_C
-#define IN_STEP 1 /* compilers put the loop around a call into vectors */
+#define IN_STEP 1 /* compilers put the loop around a call into vectors, if there is none in it */
+#define THE_VECTOR enum { i = 0 }
+#define EACH_VECTOR if (i < count)
 #else
 #define IN_STEP 8
-#endif
+#define THE_VECTOR
 #define EACH_VECTOR EACH_OF(i, count, IN_STEP)
+#endif
 
 /* exp(t) = q 2^n for |t| <= Z_MAX, relative error below 9e-8; gives q, and n in the low nine bits of n.
  * t = n ln 2 + r with |r| <= ln 2 / 2; q = exp(r) = 1 + r p(r), p a minimax polynomial fitted to the relative error.
  * Adding 1.5 * 2^23 rounds to the nearest integer and leaves n in the low bits. ln 2 is split into a part whose product
  * with n is exact and the rest. */
 INLINE void exp_powers(const vfloat *t, vfloat *q, vint *n, const int count) {
+    THE_VECTOR;
     const vfloat round_to_integer = (vfloat)(12582912.0f);
     vfloat shifted[IN_STEP], r[IN_STEP];
     EACH_VECTOR shifted[i] = fma(t[i], (vfloat)(1.44269504f), round_to_integer);
@@ -125,6 +129,7 @@ static inline vfloat reciprocal(vfloat x) {
 /* z becomes 1 / (1 + exp(-z)), exp(-z) = q 2^n. The sum 1 + q 2^n is one fma, as exact as the sum with 2^n in the
  * exponent field because the product is; and a NaN in q stays one. */
 INLINE void sigmoids(vfloat *z, const int count) {
+    THE_VECTOR;
     const vfloat top = (vfloat)(Z_MAX), one = (vfloat)(1.0f);
     vfloat t[IN_STEP], q[IN_STEP];
     vint n[IN_STEP];
