@@ -168,7 +168,7 @@ static const case_shape all_shapes[] = {
 };
 
 static const case_shape few_shapes[] = {
-    {1, 1, 1, UNITS_MIXED, MEAN},     {17, 63, 65, UNITS_MIXED, SUM}, {257, 65, 17, UNITS_MIXED, MEAN},
+    {1, 1, 33, UNITS_MIXED, MEAN},    {17, 63, 65, UNITS_MIXED, SUM}, {257, 65, 17, UNITS_MIXED, MEAN},
     {513, 16, 64, UNITS_MIXED, MEAN}, {257, 9, 65, UNITS_FULL, MEAN},
 };
 
