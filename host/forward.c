@@ -104,6 +104,32 @@ void forward_decode(const stored_features *from, size_t range, size_t first_tile
                               n_tiles, from->n_features, tiles);
 }
 
+size_t forward_decoded_bytes(const plethron_dataset *dataset) {
+    size_t n_values = 0;
+    if (!device_is_host(dataset->device) || dataset->storage == PLETHRON_STORAGE_F32) return 0;
+    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_values);
+    return n_values * sizeof(float);
+}
+
+plethron_status forward_decode_all(const plethron_dataset *dataset, device_buffer **out, plethron_error *err) {
+    plethron_status status;
+    *out = NULL;
+    if (forward_decoded_bytes(dataset) == 0) return PLETHRON_OK;
+    TRY(device_buffer_create(dataset->device, forward_decoded_bytes(dataset), "features as floats", out, err));
+    TRY(device_buffer_zero(*out, err));
+    device_buffer *steps = dataset->steps ? dataset->steps : dataset->X; /* which are not read */
+    const stored_features features = {dataset->storage, dataset->X, steps, dataset->n_features};
+    float *floats = device_buffer_on_host(*out);
+#pragma omp parallel for schedule(dynamic, 16)
+    for (size_t r = 0; r < dataset_n_ranges(dataset); r++) {
+        const struct dataset_range *range = &dataset->ranges[r];
+        forward_decode(&features, r, range->first_tile, divide_up(range->n_rows, DATASET_TILE),
+                       floats + range->first_tile * dataset->n_features * DATASET_TILE);
+    }
+out:
+    return status;
+}
+
 /* Features that are not floats are decoded some tiles at a time. */
 static plethron_status run_stored(const forward_stage *stage, const forward_task *task, plethron_error *err) {
     enum { MOST_FLOATS = 1 << 18 };

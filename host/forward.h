@@ -41,6 +41,11 @@ typedef struct stored_features {
 } stored_features;
 void forward_decode(const stored_features *from, size_t range, size_t first_tile, size_t n_tiles, float *tiles);
 
+/* A new buffer with all features as floats, for the kernels that run as C and read nothing else: on the host, where
+ * they are stored as something else; elsewhere *out is NULL. And the bytes of it, or 0. */
+plethron_status forward_decode_all(const plethron_dataset *dataset, device_buffer **out, plethron_error *err);
+size_t forward_decoded_bytes(const plethron_dataset *dataset);
+
 /* Queues the work. */
 plethron_status forward_run(const forward_stage *stage, const forward_task *task, plethron_error *err);
 

@@ -89,7 +89,7 @@ RUN(keep_best, B(0), B(1), B(2), I(3), I(4))
 RUN(auc_keys, B(0), B(1), B(2), ROWS_AT(3), I(12), I(13), I(14), I(15), I(16), I(17), I(18))
 RUN(auc_sort, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
 RUN(auc_sum, B(0), B(1), B(2), I(3), I(4), I(5), I(6), I(7))
-RUN(auc_range_keys, B(0), B(1), B(2), B(3), B(4), B(5), ROWS_AT(6), I(15), I(16), I(17), I(18))
+RUN(auc_range_keys, B(0), B(1), B(2), B(3), B(4), B(5), B(6), ROWS_AT(7), I(16), I(17), I(18), I(19))
 RUN(auc_range_sort, B(0), B(1), I(2), I(3), I(4), I(5), I(6))
 RUN(auc_range_sum, B(0), B(1), B(2), B(3), B(4), I(5), I(6))
 RUN(bootstrap, B(0), B(1), I(2), I(3), I(4))
@@ -119,7 +119,7 @@ const host_kernel HOST_KERNELS[] = {
     {"auc_keys", "bbb" ROWS_TYPES "iiiiiii", run_auc_keys},
     {"auc_sort", "bbiiiii", run_auc_sort},
     {"auc_sum", "bbbiiiii", run_auc_sum},
-    {"auc_range_keys", "bbbbbb" ROWS_TYPES "iiii", run_auc_range_keys},
+    {"auc_range_keys", "bbbbbbb" ROWS_TYPES "iiii", run_auc_range_keys},
     {"auc_range_sort", "bbiiiii", run_auc_range_sort},
     {"auc_range_sum", "bbbbbii", run_auc_range_sum},
     {"bootstrap", "bbiii", run_bootstrap},

@@ -198,7 +198,6 @@ static float predict(const float *x, const float *w, size_t n_features, size_t s
             const size_t at = (t * n_features + k) * TILE;                                          \
             const type *x = (const type *)stored_tiles + at;                                        \
             const float *step = steps + k * STEP;                                                   \
-            (void)step;                                                                             \
             for (size_t lane = 0; lane < TILE; lane++) tiles[at + lane] = VALUE_OF(x + lane, step); \
         }
 

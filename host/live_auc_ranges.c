@@ -13,6 +13,7 @@ typedef struct ranges_run {
     device_buffer *order, *first_place; /* [n_units], [n_units + 1] */
     device_buffer *places, *weights;    /* of the units that are sorted at once */
     device_buffer *totals;              /* [AUC_SUMS, unit_stride] */
+    device_buffer *decoded;             /* the features, or NULL (forward_decode_all) */
     struct stretch *stretches;          /* [n_units] */
     int32_t *integers;                  /* [n_units + 1]: what is uploaded of some units */
 } ranges_run;
@@ -41,7 +42,7 @@ size_t live_auc_ranges_bytes(const train_problem *problem) {
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 static void run_close(ranges_run *run) {
-    device_buffer *buffers[] = {run->order, run->first_place, run->places, run->weights, run->totals};
+    device_buffer *buffers[] = {run->order, run->first_place, run->places, run->weights, run->totals, run->decoded};
     device_kernel *kernels[] = {run->keys, run->sort, run->sum};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) device_buffer_close(buffers[i]);
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) kernel_close(kernels[i]);
@@ -58,10 +59,12 @@ static unsigned vector_lanes(const ranges_run *run) {
 
 static plethron_status open_kernels(ranges_run *run, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl", "row.cl", "lanes.cl", "auc_area.cl", "auc_ranges.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl",    "unit.cl",      "row.cl",
+                                   "lanes.cl",      "auc_area.cl", "auc_ranges.cl"};
     char options[128];
-    snprintf(options, sizeof options, "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DONE_UNIT=1 -DUNIT_VECTOR=%u", DATASET_TILE,
-             DATASET_BLOCK_ROWS, run->live->problem->uses, vector_lanes(run));
+    snprintf(options, sizeof options, "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DSTORAGE=%d -DONE_UNIT=1 -DUNIT_VECTOR=%u",
+             DATASET_TILE, DATASET_BLOCK_ROWS, run->live->problem->uses, (int)run->live->problem->dataset->storage,
+             vector_lanes(run));
     TRY(program_open(run->live->device, sources, sizeof sources / sizeof *sources, options, &run->program, err));
     TRY(program_kernel(run->program, "auc_range_keys", &run->keys, err));
     TRY(program_kernel(run->program, "auc_range_sort", &run->sort, err));
@@ -146,9 +149,10 @@ static kernel_range items(const ranges_run *run, size_t n) {
 static plethron_status fill(ranges_run *run, const unit_group *group, bool held, plethron_error *err) {
     const live_set *live = run->live;
     const kernel_range range = items(run, group->n_places / vector_lanes(run));
-    return kernel_launch(run->keys, &range, err, "bbbbbb" ROW_TYPES "iiii", live->X, live->weights, run->order,
-                         run->first_place, run->places, run->weights, ROW_ARGUMENTS(live),
-                         (int)live->problem->dataset->n_features, (int)group->n_units, (int)group->n_places, (int)held);
+    return kernel_launch(run->keys, &range, err, "bbbbbbb" ROW_TYPES "iiii", run->decoded ? run->decoded : live->X,
+                         live->steps, live->weights, run->order, run->first_place, run->places, run->weights,
+                         ROW_ARGUMENTS(live), (int)live->problem->dataset->n_features, (int)group->n_units,
+                         (int)group->n_places, (int)held);
 }
 
 /* Places in stretches of `length` and more, or only of more. */
@@ -195,6 +199,7 @@ plethron_status live_auc_ranges(live_set *live, bool held, float *totals, plethr
     TRY(order_units(&run, err));
     TRY(open_kernels(&run, err));
     TRY(open_room(&run, err));
+    TRY(forward_decode_all(p->dataset, &run.decoded, err));
     for (size_t i = 0; i < p->n_units;) {
         const unit_group group = next_group(run.stretches + i, p->n_units - i);
         TRY(sum_group(&run, &group, held, err));

@@ -21,7 +21,7 @@ typedef struct grouped_run {
     device_buffer *order, *first_block, *block_owner, *queue, *scratch;
     device_buffer *gradients; /* [n_many_blocks, a matrix of a slot] */
     device_buffer *measures;  /* [MEASURE_SUMS, n_blocks] */
-    device_buffer *X;         /* the data set's, borrowed; or, on the host, floats where that has others */
+    device_buffer *X;         /* the data set's, borrowed; or what it is decoded to */
     device_buffer *decoded;
 } grouped_run;
 
@@ -108,28 +108,20 @@ static size_t scratch_floats(const train_problem *problem, const train_plan *pla
            slot_floats(problem->dataset->n_features);
 }
 
-/* On the host the features become floats while units train. */
-static size_t decoded_bytes(const plethron_dataset *dataset) {
-    size_t n_values = 0;
-    if (!device_is_host(dataset->device) || dataset->storage == PLETHRON_STORAGE_F32) return 0;
-    dataset_tiles_size(dataset->y_stride, dataset->n_features, &n_values);
-    return n_values * sizeof(float);
-}
-
 /* Flops over a nominal rate, and what each unit's step takes; only comparisons between strategies of one device count.
- * A unit is one core's, unless it has many rows. Each reads its rows, which takes longer where the cache does not hold
- * X: as long as `rows` takes to read floats, whatever they are stored as. */
+ * A unit is one core's, unless it has many rows: these are read anew each epoch, which takes longer where no cache
+ * holds X, as long as `rows` takes to read floats, whatever they are stored as. */
 static double cost(const train_problem *problem) {
-    static const double sigmoid_features = 4.0, unit_s = 6e-8, reading = 6.0;
+    static const double sigmoid_features = 4.0, reading = 6.0, unit_s = 6e-8;
     const plethron_dataset *dataset = problem->dataset;
     const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
     const uint64_t cache_bytes = device_cache_bytes(dataset->device);
-    const bool is_beyond = cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
     const bool has_many = problem_max_rows(problem) > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS;
+    const bool is_read = has_many && cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
     const size_t busy = has_many ? problem->n_units : (problem->n_units + n_cores - 1) / n_cores * n_cores;
     const double rows = (double)all_tiles(problem) * DATASET_TILE / (double)problem->n_units;
     const double computing_s = 4.0 * rows * ((double)dataset->n_features + sigmoid_features) / 5e10;
-    const double reading_s = is_beyond ? 4.0 * rows * (double)dataset->n_features * reading / 1e11 : 0.0;
+    const double reading_s = is_read ? 4.0 * rows * (double)dataset->n_features * reading / 1e11 : 0.0;
     return (double)busy * (fmax(computing_s, reading_s) + unit_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
 }
 
@@ -143,13 +135,13 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     const size_t gradient_bytes = n_blocks * slot_matrix(dataset->n_features) * sizeof(float);
     const size_t largest = gradient_bytes > scratch_bytes ? gradient_bytes : scratch_bytes;
     plan->bytes =
-        scratch_bytes + gradient_bytes + n_blocks * (MEASURE_SUMS + 1) * sizeof(float) + decoded_bytes(dataset);
+        scratch_bytes + gradient_bytes + n_blocks * (MEASURE_SUMS + 1) * sizeof(float) + forward_decoded_bytes(dataset);
     if (!device_is_host(dataset->device) && largest > info->max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY, "grouped needs a buffer of %zu bytes; %s allows %llu", largest,
                          info->name, (unsigned long long)info->max_alloc_bytes);
     snprintf(plan->text, sizeof plan->text, "grouped on %s: %u lanes a vector, %zu group%s of %d%s", info->name,
              vector_lanes(plan), groups_of(dataset->device, plan), groups_of(dataset->device, plan) == 1 ? "" : "s",
-             has_local_memory(plan) ? 64 : 1, decoded_bytes(dataset) ? ", features decoded to f32" : "");
+             has_local_memory(plan) ? 64 : 1, forward_decoded_bytes(dataset) ? ", features decoded to f32" : "");
     return PLETHRON_OK;
 }
 
@@ -276,27 +268,6 @@ out:
     return status;
 }
 
-/* The kernels that are compiled as C read floats. */
-static plethron_status open_features(grouped_run *run, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
-    const plethron_dataset *dataset = run->live->problem->dataset;
-    run->X = run->live->X;
-    if (decoded_bytes(dataset) == 0) return status;
-    TRY(device_buffer_create(run->live->device, decoded_bytes(dataset), "features as floats", &run->decoded, err));
-    TRY(device_buffer_zero(run->decoded, err));
-    const stored_features features = {dataset->storage, run->live->X, run->live->steps, dataset->n_features};
-    float *floats = device_buffer_on_host(run->decoded);
-#pragma omp parallel for schedule(dynamic, 16)
-    for (size_t r = 0; r < dataset_n_ranges(dataset); r++) {
-        const struct dataset_range *range = &dataset->ranges[r];
-        forward_decode(&features, r, range->first_tile, (range->n_rows + DATASET_TILE - 1) / DATASET_TILE,
-                       floats + range->first_tile * dataset->n_features * DATASET_TILE);
-    }
-    run->X = run->decoded;
-out:
-    return status;
-}
-
 static plethron_status open_room(grouped_run *run, plethron_error *err) {
     plethron_status status;
     plethron_device *device = run->live->device;
@@ -325,7 +296,8 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(open_kernels(run, err));
     TRY(upload_lists(run, err));
     TRY(open_kernels_for_many(run, err));
-    TRY(open_features(run, err));
+    TRY(forward_decode_all(live->problem->dataset, &run->decoded, err));
+    run->X = run->decoded ? run->decoded : live->X;
     TRY(open_room(run, err));
     *out = run;
     run = NULL;

@@ -2,7 +2,7 @@
  * unit's in a stretch of a power of two of places, at least a tile, the longest stretches first. So a stretch begins at
  * a multiple of its length, and one pass sorts in all of them that are as long as its runs.
  *
- *   auc_range_keys   X_g, W_g [n_features + 1, u_stride] -> K_g, V_g [n_places]: z, weights as in auc.cl
+ *   auc_range_keys   X_g, steps_g (store.cl), W_g [n_features + 1, u_stride] -> K_g, V_g [n_places]: z, weights
  *   auc_range_sort   one pass of the bitonic sort
  *   auc_range_sum    K_g, V_g sorted -> T_g [AUC_SUMS, u_stride]
  *
@@ -27,9 +27,9 @@ static inline int owner_of(__global const int *first_place_g, int n_units, int a
     return low;
 }
 
-__kernel void auc_range_keys(__global const float *X_g, __global const float *W_g, __global const int *order_g,
-                             __global const int *first_place_g, __global float *K_g, __global float *V_g,
-                             ROW_PARAMETERS, int n_features, int n_units, int n_places, int held) {
+__kernel void auc_range_keys(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
+                             __global const int *order_g, __global const int *first_place_g, __global float *K_g,
+                             __global float *V_g, ROW_PARAMETERS, int n_features, int n_units, int n_places, int held) {
     const int at = get_global_id(0) * UNIT_VECTOR;
     if (at >= n_places) return;
     const int owner = owner_of(first_place_g, n_units, at), unit = order_g[owner], i = at - first_place_g[owner];
@@ -42,11 +42,13 @@ __kernel void auc_range_keys(__global const float *X_g, __global const float *W_
         const row_units units = row_units_load(&from, unit);
         const row_view row = row_load(&from, &units, first_tile * TILE + i);
         const vfloat weight = held ? row.held : row.weight;
-        __global const float *x_g = X_g + (size_t)(first_tile + i / TILE) * n_features * TILE + i % TILE;
+        const size_t range = STORAGE == STORAGE_U8 ? integers_g[(size_t)UNIT_RANGE * u_stride] : 0;
+        __global const float *step_g = steps_g + range * n_features * STEP;
+        __global const stored *x_g = X_g + (size_t)(first_tile + i / TILE) * n_features * TILE + i % TILE;
         __global const float *w_g = W_g + unit;
         z = (vfloat)(w_g[(size_t)n_features * u_stride]);
         for (int k = 0; k < n_features; k++)
-            z = fma(LOAD(__global, x_g + (size_t)k * TILE), (vfloat)(w_g[(size_t)k * u_stride]), z);
+            z = fma(VALUE_VECTOR(x_g + (size_t)k * TILE, step_g + k * STEP), (vfloat)(w_g[(size_t)k * u_stride]), z);
         z = inside ? z : (vfloat)(INFINITY);
         value = inside ? (row.y >= (vfloat)(0.5f) ? weight : -weight) : value;
     }

@@ -23,9 +23,9 @@
 #define STEP 2 /* floats of a feature in steps_g */
 
 /* The value at a pointer; `step_g` points at its feature's scale. */
-#define VALUE_F32(x_g, step_g) (*(x_g))
-#define VALUE_F16(x_g, step_g) vload_half(0, x_g)
-#define VALUE_BF16(x_g, step_g) as_float((uint) * (x_g) << 16)
+#define VALUE_F32(x_g, step_g) ((void)(step_g), *(x_g))
+#define VALUE_F16(x_g, step_g) ((void)(step_g), vload_half(0, x_g))
+#define VALUE_BF16(x_g, step_g) ((void)(step_g), as_float((uint)(*(x_g)) << 16))
 #define VALUE_U8(x_g, step_g) fma((float)*(x_g), (step_g)[0], (step_g)[1])
 
 /* n values, 2 or more, that lie together at a multiple of n; of one feature. Loaded as a vector: what vload makes of

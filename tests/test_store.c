@@ -293,7 +293,9 @@ static plethron_bank *train_entities(plethron_dataset *dataset, size_t count) {
     const plethron_bank_options options = {
         .struct_size = sizeof options, .entity = {entities, count}, .epochs = {&epochs, 1}};
     check_ok(plethron_bank_create(ENTITY_FEATURES, count, &options, &bank, &case_error));
-    check_ok(plethron_train(dataset, bank, NULL, &case_error));
+    check_ok(plethron_train(dataset, bank,
+                            &(plethron_train_options){.struct_size = sizeof(plethron_train_options), .auc = true},
+                            &case_error));
     return bank;
 }
 
@@ -305,6 +307,7 @@ static void check_entities(plethron_device *device, const float *X, const float 
         plethron_dataset *one = open_entities(device, X, Y, &options, e, 1);
         plethron_bank *alone = train_entities(one, 1);
         check_same_weights(together, e, alone, 0, "an entity of its own");
+        assert_true(together->auc[e] == alone->auc[0] && together->auc[e] > 0.0f);
         plethron_bank_close(alone);
         plethron_dataset_close(one);
     }
@@ -313,8 +316,10 @@ static void check_entities(plethron_device *device, const float *X, const float 
         options.storage = PLETHRON_STORAGE_F32;
         plethron_dataset *floats = open_entities(device, values, Y, &options, 0, N_ENTITIES);
         plethron_bank *want = train_entities(floats, N_ENTITIES);
-        for (size_t e = 0; e < N_ENTITIES; e++)
+        for (size_t e = 0; e < N_ENTITIES; e++) {
             check_same_weights(want, e, together, e, "an entity's values as floats");
+            assert_true(want->auc[e] == together->auc[e]);
+        }
         plethron_bank_close(want);
         plethron_dataset_close(floats);
         free(values);
