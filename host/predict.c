@@ -114,6 +114,7 @@ static plethron_status predict_lent(const plethron_predictor *self, const float 
     TRY(predict_stage_run(self->stage, rows, n_rows, results, err));
     TRY(device_buffer_return(results, err));
 out:
+    if (status != PLETHRON_OK) device_finish(self->device, NULL); /* nothing may be at work on the caller's memory */
     device_buffer_close(results);
     device_buffer_close(rows);
     return status;

@@ -22,7 +22,7 @@
  * n_features], Y [n_samples, n_targets], W [n_features, n_units], b [n_units], P [n_samples, n_units].
  *   - A fallible function returns a plethron_status: 0 is success, errors are negative. `err`, always the last
  *     parameter, may be NULL; after a failure its text says what was wrong, which value, and what was allowed.
- *     Outputs are left untouched on failure.
+ *     Outputs are left untouched on failure, but for predictions, some of which may have been written.
  *   - `**out` belongs to the caller and is released by the type's _close, which accepts NULL. A plain returned pointer
  *     is borrowed from the object asked and lives as long as it does. Inputs are read during the call only.
  *   - Option structs begin with `struct_size = sizeof(the struct)`; a field left zero means its default, and a NULL

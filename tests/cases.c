@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 plethron_error case_error;
+bool case_has_few_features;
 
 /* ---- Random numbers ---------------------------------------------------------------------------------------------- */
 
@@ -321,9 +322,12 @@ static void add_device(case_ways *ways, const char *selector, size_t guard_bytes
     check_ok(plethron_device_open(selector, &device, &case_error));
     ways->devices[ways->n_devices++] = device;
     device_guard_buffers(device, guard_bytes);
-    for (size_t s = 0; s < n_strategies; s++)
-        if (strategies[s]->is_sparse || (strategies[s] == &strategy_host) == device_is_host(device))
+    const bool leaves_resident = plethron_device_describe(device)->local_is_dedicated && !case_has_few_features;
+    for (size_t s = 0; s < n_strategies; s++) {
+        const bool runs_there = (strategies[s] == &strategy_host) == device_is_host(device);
+        if ((strategies[s]->is_sparse || runs_there) && !(leaves_resident && strategies[s] == &strategy_resident))
             add_strategy(ways, device, strategies[s]);
+    }
 }
 
 void case_ways_open(size_t guard_bytes, case_ways *ways) {

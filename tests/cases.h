@@ -87,6 +87,10 @@ typedef struct case_ways {
     size_t n_ways;
 } case_ways;
 
+/* On GPUs `resident` takes 16 features, fewer than most cases have. Set before case_ways_open, where they have no more,
+ * it is among the ways there, too. */
+extern bool case_has_few_features;
+
 /* Every device, the host last; each with every strategy, first with its own choice of tile sizes, then with every
  * tiling that fits. Buffers have guard margins of `guard_bytes`. */
 void case_ways_open(size_t guard_bytes, case_ways *ways);

@@ -81,6 +81,7 @@ int main(int argc, char **argv) {
     if (argc == WAYS) return print_ways();
     if (argc != ALL && argc != ONE && argc != ONE_STORED) return EXIT_FAILURE;
     const plethron_storage storage = argc == ONE_STORED ? (plethron_storage)number(argv[ONE]) : PLETHRON_STORAGE_F32;
+    case_has_few_features = argc != ALL && number(argv[4]) <= 16;
     case_ways_open(0, &ways);
     for (size_t w = 0; w < ways.n_ways; w++) {
         if (argc == ALL) {
