@@ -157,7 +157,7 @@ static plethron_status check_memory(const plethron_device *device, size_t n_samp
         n_fit[s] = in_memory < in_a_buffer ? in_memory : in_a_buffer;
     }
     if (n_samples <= n_fit[options->storage]) return PLETHRON_OK;
-    int smaller = options->storage;
+    int smaller = (int)options->storage;
     while (smaller < N_STORAGES && n_samples > n_fit[smaller]) smaller++;
     return error_set(err, PLETHRON_ERROR_MEMORY,
                      "%zu samples of %zu features, with their targets, need %llu bytes on the device, and training "

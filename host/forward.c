@@ -99,7 +99,7 @@ void forward_decode(const stored_features *from, size_t range, size_t first_tile
     const size_t value_bytes = dataset_value_bytes(from->storage);
     const unsigned char *X = device_buffer_on_host(from->X);
     const float *steps = device_buffer_on_host(from->steps);
-    host_loops_best()->decode(from->storage, X + first_tile * from->n_features * DATASET_TILE * value_bytes,
+    host_loops_best()->decode((int)from->storage, X + first_tile * from->n_features * DATASET_TILE * value_bytes,
                               from->storage == PLETHRON_STORAGE_U8 ? steps + range * from->n_features * 2 : steps,
                               n_tiles, from->n_features, tiles);
 }
