@@ -608,7 +608,7 @@ typedef struct plethron_predictor plethron_predictor;
 
 typedef struct plethron_predictor_options {
     size_t struct_size;
-    size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 128 MiB. It
+    size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 64 MiB. It
                             needs room for 64 rows at least, whatever this says */
     bool sparse;         /* for plethron_predictor_run_sparse alone; else for plethron_predictor_run alone */
 } plethron_predictor_options;
