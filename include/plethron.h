@@ -608,8 +608,8 @@ typedef struct plethron_predictor plethron_predictor;
 
 typedef struct plethron_predictor_options {
     size_t struct_size;
-    size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 64 MiB. It
-                            needs room for 64 rows at least, whatever this says */
+    size_t memory_bytes; /* what its buffers may take besides the weights, here and on the device; 0: up to 64 MiB,
+                            128 MiB with sparse features. It needs room for 64 rows at least, whatever this says */
     bool sparse;         /* for plethron_predictor_run_sparse alone; else for plethron_predictor_run alone */
 } plethron_predictor_options;
 
