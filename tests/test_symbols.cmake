@@ -1,8 +1,14 @@
-# The shared library LIBRARY must export exactly the functions that HEADER declares. NM is binutils' nm.
+# The shared library LIBRARY must export exactly the functions that the headers in the folder HEADERS declare.
+# NM is binutils' nm.
 
 cmake_minimum_required(VERSION 3.25)
 
-file(READ ${HEADER} text)
+file(GLOB headers ${HEADERS}/*.h)
+set(text "")
+foreach(header ${headers})
+    file(READ ${header} part)
+    string(APPEND text "${part}")
+endforeach()
 string(REGEX MATCHALL "PLETHRON_API [^;(]*[ *]plethron_[a-z0-9_]+\\(" declarations "${text}")
 list(TRANSFORM declarations REPLACE ".*[ *](plethron_[a-z0-9_]+)\\(" "\\1" OUTPUT_VARIABLE declared)
 
@@ -13,16 +19,16 @@ list(TRANSFORM lines REPLACE " .*" "" OUTPUT_VARIABLE exported)
 
 list(LENGTH declared n_declared)
 if(n_declared LESS 10)
-    message(FATAL_ERROR "only ${n_declared} functions were recognised in ${HEADER}: this test reads it wrongly")
+    message(FATAL_ERROR "only ${n_declared} functions were recognised in ${HEADERS}: this test reads it wrongly")
 endif()
 foreach(name ${declared})
     if(NOT name IN_LIST exported)
-        message(SEND_ERROR "declared in the header but not exported: ${name}")
+        message(SEND_ERROR "declared in a header but not exported: ${name}")
     endif()
 endforeach()
 foreach(name ${exported})
     if(NOT name IN_LIST declared)
-        message(SEND_ERROR "exported but not declared in the header: ${name}")
+        message(SEND_ERROR "exported but not declared in a header: ${name}")
     endif()
 endforeach()
 message(STATUS "${n_declared} functions declared")
