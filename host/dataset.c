@@ -38,7 +38,7 @@ const char *dataset_storage_name(plethron_storage storage) {
 
 bool dataset_tiles_size(size_t n_rows, size_t n_features, size_t *n_floats) {
     const size_t padding = (size_t)DATASET_ROW_PADDING * DATASET_TILE;
-    size_t rounded = (n_rows + DATASET_TILE - 1) / DATASET_TILE * DATASET_TILE, n;
+    size_t rounded = size_divide_up(n_rows, DATASET_TILE) * DATASET_TILE, n;
     if (!size_multiply(rounded, n_features, &n) || n > SIZE_MAX / sizeof(float) - padding) return false;
     *n_floats = n + padding;
     return true;
@@ -81,7 +81,7 @@ static void pack_whole_tile(const float *x, size_t n_features, float *tile) {
 }
 
 void dataset_pack_tiles(const float *X, size_t n_rows, size_t n_features, float *tiles) {
-    const size_t n_tiles = (n_rows + DATASET_TILE - 1) / DATASET_TILE;
+    const size_t n_tiles = size_divide_up(n_rows, DATASET_TILE);
 #pragma omp parallel for if (n_rows * n_features > 1 << 16)
     for (size_t i = 0; i < n_tiles; i++) {
         const float *x = X + i * DATASET_TILE * n_features;
@@ -229,10 +229,10 @@ static plethron_status place_rows(plethron_dataset *dataset, const plethron_data
         struct dataset_range *range = &dataset->ranges[e];
         if (options->n_entities) range->n_rows = (size_t)(options->entity_offsets[e + 1] - options->entity_offsets[e]);
         range->first_tile = dataset->n_tiles;
-        dataset->n_tiles += (range->n_rows + DATASET_TILE - 1) / DATASET_TILE;
+        dataset->n_tiles += size_divide_up(range->n_rows, DATASET_TILE);
     }
     dataset->y_stride = dataset->n_tiles * DATASET_TILE;
-    dataset->n_blocks = (dataset->y_stride + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+    dataset->n_blocks = size_divide_up(dataset->y_stride, DATASET_BLOCK_ROWS);
     if (dataset->y_stride > DATASET_MAX_COUNT)
         status =
             error_set(err, PLETHRON_ERROR_ARGUMENT,

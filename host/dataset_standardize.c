@@ -47,7 +47,7 @@ static void close(standardizer *self) {
 }
 
 static size_t segments_of(const struct dataset_range *range) {
-    return (range->n_rows + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+    return size_divide_up(range->n_rows, DATASET_BLOCK_ROWS);
 }
 
 static plethron_status make_segments(standardizer *self, plethron_error *err) {

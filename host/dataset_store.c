@@ -171,7 +171,7 @@ static void store_values(plethron_storage storage, const float *x, const float *
 static void store_range(const storing *self, size_t r) {
     const plethron_dataset *dataset = self->dataset;
     const struct dataset_range *range = &dataset->ranges[r];
-    const size_t n_features = dataset->n_features, n_tiles = (range->n_rows + DATASET_TILE - 1) / DATASET_TILE;
+    const size_t n_features = dataset->n_features, n_tiles = size_divide_up(range->n_rows, DATASET_TILE);
     const size_t values_bytes = DATASET_TILE * dataset_value_bytes(dataset->storage);
     unsigned char *stored = self->stored + range->first_tile * n_features * values_bytes;
     const float *tiles = tiles_of(self, range), *steps = steps_of(self, r);

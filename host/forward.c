@@ -91,10 +91,6 @@ static void run_tiles(const forward_task *task, const float *tiles, size_t first
     }
 }
 
-static size_t divide_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
 void forward_decode(const stored_features *from, size_t range, size_t first_tile, size_t n_tiles, float *tiles) {
     const size_t value_bytes = dataset_value_bytes(from->storage);
     const unsigned char *X = device_buffer_on_host(from->X);
@@ -123,7 +119,7 @@ plethron_status forward_decode_all(const plethron_dataset *dataset, device_buffe
 #pragma omp parallel for schedule(dynamic, 16)
     for (size_t r = 0; r < dataset_n_ranges(dataset); r++) {
         const struct dataset_range *range = &dataset->ranges[r];
-        forward_decode(&features, r, range->first_tile, divide_up(range->n_rows, DATASET_TILE),
+        forward_decode(&features, r, range->first_tile, size_divide_up(range->n_rows, DATASET_TILE),
                        floats + range->first_tile * dataset->n_features * DATASET_TILE);
     }
 out:
@@ -136,7 +132,7 @@ static plethron_status run_stored(const forward_stage *stage, const forward_task
     plethron_status status;
     void *room = NULL;
     const stored_features features = {stage->storage, task->X, task->steps, task->n_features};
-    const size_t tile_size = task->n_features * DATASET_TILE, n_tiles = divide_up(task->n_rows, DATASET_TILE);
+    const size_t tile_size = task->n_features * DATASET_TILE, n_tiles = size_divide_up(task->n_rows, DATASET_TILE);
     const size_t most = tile_size < MOST_FLOATS ? MOST_FLOATS / tile_size : 1;
     TRY(memory_allocate_unset(most < n_tiles ? most : n_tiles, tile_size * sizeof(float), "features as floats", &room,
                               err));
@@ -153,7 +149,7 @@ out:
 static plethron_status run_on_host(const forward_stage *stage, const forward_task *task, plethron_error *err) {
     if (stage->storage != PLETHRON_STORAGE_F32) return run_stored(stage, task, err);
     run_tiles(task, (const float *)device_buffer_on_host(task->X) + task->first_row * task->n_features, 0,
-              divide_up(task->n_rows, DATASET_TILE));
+              size_divide_up(task->n_rows, DATASET_TILE));
     return PLETHRON_OK;
 }
 
@@ -161,7 +157,7 @@ static plethron_status run_on_host(const forward_stage *stage, const forward_tas
 static kernel_range launch_range(const forward_stage *stage, const forward_task *task) {
     enum { STRIP_ROWS = 512 };
     kernel_range range = tiling_tiles(&stage->tiling, task->n_units, task->n_rows, 1);
-    if (!stage->tiling.local_memory) range.global[1] = (task->n_rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    if (!stage->tiling.local_memory) range.global[1] = size_divide_up(task->n_rows, STRIP_ROWS);
     return range;
 }
 

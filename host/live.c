@@ -36,14 +36,10 @@ static size_t matrix_bytes(const train_problem *problem) {
     return (problem->dataset->n_features + 1) * problem->unit_stride * sizeof(float);
 }
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* `floats` shared out among things of `each`, rounded down to a multiple of `unit` and up to one. */
 static size_t share(size_t floats, size_t each, size_t unit, size_t most) {
     const size_t n = floats / (each ? each : 1) / unit * unit;
-    return smaller(n ? n : unit, most);
+    return size_smaller(n ? n : unit, most);
 }
 
 /* What measuring takes at once: units whose z is known for so many rows, and the sums of all blocks of these units. */
@@ -54,7 +50,7 @@ typedef struct measure_room {
 
 static measure_room measure_room_of(const train_problem *problem) {
     const plethron_dataset *dataset = problem->dataset;
-    const size_t block_floats = smaller(DATASET_BLOCK_ROWS, dataset->n_samples);
+    const size_t block_floats = size_smaller(DATASET_BLOCK_ROWS, dataset->n_samples);
     const size_t sum_floats = MEASURE_SUMS * dataset->n_blocks;
     measure_room room;
     room.units = share(MEASURE_FLOATS, block_floats > sum_floats ? block_floats : sum_floats, UNIT_PADDING,
@@ -421,10 +417,9 @@ static plethron_status measure_shard(live_set *live, unit_shard shard, plethron_
     struct live_kernels *k = live->kernels;
     const plethron_dataset *dataset = live->problem->dataset;
     for (size_t row = 0; row < dataset->n_samples; row += k->measure_rows) {
-        const size_t count = smaller(k->measure_rows, dataset->n_samples - row);
+        const size_t count = size_smaller(k->measure_rows, dataset->n_samples - row);
         const row_batch rows = {row, count};
-        const kernel_range range =
-            tiling_flat(&live->plan->tiling, shard.count, (count + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS);
+        const kernel_range range = tiling_flat(&live->plan->tiling, shard.count, problem_blocks(count));
         TRY(live_forward(live, shard, &rows, k->z, k->measure_units, false, err));
         TRY(kernel_launch(k->measure, &range, err, "bb" ROW_TYPES "iiiiiii", k->z, k->sums, ROW_ARGUMENTS(live),
                           (int)row, (int)count, (int)shard.first, (int)shard.count, (int)dataset->n_blocks,
@@ -443,8 +438,8 @@ static plethron_status sum_rows(live_set *live, plethron_status (*of_shard)(live
     TRY(live_restore_order(live, err));
     TRY(open_measuring(live, err));
     for (size_t unit = 0; unit < live->problem->n_units; unit += live->kernels->measure_units)
-        TRY(of_shard(live, (unit_shard){unit, smaller(live->kernels->measure_units, live->problem->n_units - unit)},
-                     err));
+        TRY(of_shard(
+            live, (unit_shard){unit, size_smaller(live->kernels->measure_units, live->problem->n_units - unit)}, err));
 out:
     return status;
 }
@@ -501,7 +496,7 @@ static plethron_status step(live_set *live, void *run, const row_batch *batch, c
     plethron_status status = PLETHRON_OK;
     const size_t n_units = live->problem->n_units, shard_units = live->plan->shard_units;
     for (size_t unit = 0; unit < n_units; unit += shard_units) {
-        const unit_shard shard = {unit, smaller(shard_units, n_units - unit)};
+        const unit_shard shard = {unit, size_smaller(shard_units, n_units - unit)};
         gradient_sums sums;
         TRY(live->plan->strategy->gradient(run, shard, batch, &sums, err));
         TRY(update(live, shard, &sums, number, err));
@@ -520,7 +515,7 @@ static plethron_status epoch_of_batches(live_set *live, void *run, int64_t epoch
     if (live->problem->uses & USE_SHUFFLE) TRY(shuffle(live, epoch, err));
     for (int64_t b = 0; b < n_batches; b++) {
         const size_t first = (size_t)b * batch_rows;
-        const row_batch batch = {first, smaller(batch_rows, n_rows - first)};
+        const row_batch batch = {first, size_smaller(batch_rows, n_rows - first)};
         const step_number number = {
             .epoch = epoch,
             .steps = epoch * n_batches + b,

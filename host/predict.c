@@ -13,10 +13,6 @@
  * writes the next reads from there. */
 enum { BLOCK_BYTES = 32 << 20, LEAST_BLOCK_BYTES = 1 << 20, CACHE_SHARE = 8 };
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 static size_t block_bytes(const plethron_predictor *self) {
     const size_t share = device_cache_bytes(self->device) / CACHE_SHARE;
     if (plethron_device_describe(self->device)->local_is_dedicated || !self->is_sparse || share > BLOCK_BYTES)
@@ -35,13 +31,13 @@ static size_t rows_a_block(const plethron_predictor *self, size_t n_samples, siz
     const size_t n_copies = self->is_sparse ? 4 : 2;
     const size_t allowed = memory_bytes ? memory_bytes / n_copies : SIZE_MAX;
     const size_t most = (size_t)plethron_device_describe(self->device)->max_alloc_bytes;
-    const size_t bytes = lends(self) ? most : smaller(block_bytes(self), allowed);
+    const size_t bytes = lends(self) ? most : size_smaller(block_bytes(self), allowed);
     const size_t result_width = self->is_sparse ? self->unit_stride : self->n_units;
     const bool features_count = !self->is_sparse && self->n_features > result_width;
     const size_t widest = features_count ? self->n_features : result_width;
     size_t rows = bytes / sizeof(float) / widest / DATASET_ROW_PADDING * DATASET_ROW_PADDING;
     if (rows == 0) rows = DATASET_ROW_PADDING;
-    return smaller(smaller(rows, PREDICT_MAX_ROWS), n_samples);
+    return size_smaller(size_smaller(rows, PREDICT_MAX_ROWS), n_samples);
 }
 
 void plethron_predictor_close(plethron_predictor *self) {
@@ -137,7 +133,7 @@ plethron_status plethron_predictor_run(plethron_predictor *self, const float *X,
     if (self->is_sparse)
         TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the predictor was opened for sparse features, these are dense"));
     for (size_t first = 0; first < n_samples; first += self->max_rows) {
-        const size_t count = smaller(n_samples - first, self->max_rows);
+        const size_t count = size_smaller(n_samples - first, self->max_rows);
         TRY((self->rows ? predict_sent : predict_lent)(self, X + first * self->n_features, count,
                                                        P + first * self->n_units, err));
     }

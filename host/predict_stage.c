@@ -55,7 +55,7 @@ static plethron_status open_groups(predict_stage *stage, plethron_error *err) {
 }
 
 static size_t n_panels(const predict_stage *stage) {
-    return (stage->n_units + stage->panel_units - 1) / stage->panel_units;
+    return size_divide_up(stage->n_units, stage->panel_units);
 }
 
 static plethron_status upload_panels(predict_stage *stage, const plethron_bank *bank, plethron_error *err) {
@@ -113,7 +113,7 @@ void predict_stage_close(predict_stage *stage) {
 static void run_on_host(const predict_stage *stage, const float *X, size_t n_rows, float *P) {
     const host_loops *loops = host_loops_best();
     const float *panels = device_buffer_on_host(stage->panels);
-    const size_t n_strips = (n_rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    const size_t n_strips = size_divide_up(n_rows, STRIP_ROWS);
 #pragma omp parallel for schedule(dynamic)
     for (size_t s = 0; s < n_strips; s++) {
         const size_t row = s * STRIP_ROWS, left = n_rows - row;
@@ -130,7 +130,7 @@ static void run_on_host(const predict_stage *stage, const float *X, size_t n_row
 
 static kernel_range launch_range(const predict_stage *stage, size_t n_rows) {
     if (stage->tiling.local_memory) return tiling_tiles(&stage->tiling, stage->n_units, n_rows, 1);
-    return (kernel_range){.global = {n_panels(stage), (n_rows + STRIP_ROWS - 1) / STRIP_ROWS, 1}, .local = {1, 1, 1}};
+    return (kernel_range){.global = {n_panels(stage), size_divide_up(n_rows, STRIP_ROWS), 1}, .local = {1, 1, 1}};
 }
 
 plethron_status predict_stage_run(const predict_stage *stage, device_buffer *X, size_t n_rows, device_buffer *P,

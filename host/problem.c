@@ -33,7 +33,7 @@ size_t problem_unit_stride(size_t n_units, bool is_sparse) {
 }
 
 size_t problem_blocks(size_t n_rows) {
-    return (n_rows + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+    return size_divide_up(n_rows, DATASET_BLOCK_ROWS);
 }
 
 size_t problem_batch_rows(const train_problem *problem) {

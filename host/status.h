@@ -22,6 +22,15 @@ plethron_status error_check_struct(size_t struct_size, size_t known, const char 
 /* Multiplies sizes; false when the product overflows. */
 bool size_multiply(size_t a, size_t b, size_t *product);
 
+static inline size_t size_smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* a / b, rounded up. */
+static inline size_t size_divide_up(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
 /* Allocates count * size zeroed bytes at *out, aligned to 64 bytes; release with free. PLETHRON_ERROR_MEMORY names
  * `what` and the bytes. A count of zero gives a valid pointer. */
 plethron_status memory_allocate(size_t count, size_t size, const char *what, void **out, plethron_error *err);

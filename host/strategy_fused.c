@@ -11,14 +11,6 @@ typedef struct fused_run {
     device_buffer *weight_sums, *bias_sums; /* of one shard */
 } fused_run;
 
-static size_t divide_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* ---- Tile sizes and memory --------------------------------------------------------------------------------------- */
 
 /* Local memory of a work-group: weights (WEIGHT_FLOATS of fused.cl), or with groups deltas (DELTA_FLOATS) and slices of
@@ -45,12 +37,12 @@ static bool fits(const train_problem *problem, size_t shard_units, size_t n_part
 }
 
 static size_t unit_groups(const tile_sizes *tiling, size_t n_units) {
-    return divide_up(n_units, (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units);
+    return size_divide_up(n_units, (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units);
 }
 
 /* The share of the device that `n_groups` equal groups keep busy. */
 static double busy_share(const plethron_device_info *info, size_t n_groups) {
-    return (double)n_groups / (double)(divide_up(n_groups, info->compute_units) * info->compute_units);
+    return (double)n_groups / (double)(size_divide_up(n_groups, info->compute_units) * info->compute_units);
 }
 
 /* One part, when an item may walk through all blocks and units alone keep the device busy: parts cost a write and a
@@ -58,7 +50,7 @@ static double busy_share(const plethron_device_info *info, size_t n_groups) {
 static size_t wanted_parts(const train_problem *problem, const tile_sizes *tiling, size_t shard_units) {
     static const double price = 1.0 / 7;
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
-    const size_t groups = unit_groups(tiling, smaller(shard_units, problem->n_units)),
+    const size_t groups = unit_groups(tiling, size_smaller(shard_units, problem->n_units)),
                  blocks = problem_batch_blocks(problem);
     if (tiling->local_memory) return blocks;
     return busy_share(info, groups) >= (1.0 - price) * busy_share(info, groups * blocks) ? 1 : blocks;
@@ -66,7 +58,7 @@ static size_t wanted_parts(const train_problem *problem, const tile_sizes *tilin
 
 /* The largest shard that fits; false when not even the smallest does. */
 static bool size_shard(const train_problem *problem, const tile_sizes *tiling, train_plan *plan) {
-    for (size_t shard = problem->unit_stride;; shard = divide_up(shard / 2, UNIT_PADDING) * UNIT_PADDING) {
+    for (size_t shard = problem->unit_stride;; shard = size_divide_up(shard / 2, UNIT_PADDING) * UNIT_PADDING) {
         plan->shard_units = shard;
         plan->n_parts = wanted_parts(problem, tiling, shard);
         if (fits(problem, shard, plan->n_parts)) return true;
@@ -126,7 +118,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
                          "training on %zu samples: the sums of %zu blocks of rows do not fit %s, even for %d units at "
                          "a time",
                          problem->dataset->n_samples, problem_batch_blocks(problem), name, UNIT_PADDING);
-    const size_t n_units = smaller(plan->shard_units, problem->n_units);
+    const size_t n_units = size_smaller(plan->shard_units, problem->n_units);
     snprintf(plan->text, sizeof plan->text, "fused on %s: tiling %s, %zu unit%s at a time, gradient in %zu part%s",
              name, plan->tiling.name, n_units, n_units == 1 ? "" : "s", plan->n_parts, plan->n_parts == 1 ? "" : "s");
     return PLETHRON_OK;
@@ -134,7 +126,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
 
 /* Parts of the gradient of so many blocks. With groups a block is a part. */
 static size_t parts_of(const train_plan *plan, size_t n_blocks) {
-    return plan->tiling.local_memory ? n_blocks : smaller(plan->n_parts, n_blocks);
+    return plan->tiling.local_memory ? n_blocks : size_smaller(plan->n_parts, n_blocks);
 }
 
 /* ---- The run ----------------------------------------------------------------------------------------------------- */

@@ -47,7 +47,7 @@ static size_t rows_of(const train_problem *problem, size_t unit) {
 }
 
 static size_t blocks_of(const train_problem *problem, size_t unit) {
-    return (rows_of(problem, unit) + DATASET_BLOCK_ROWS - 1) / DATASET_BLOCK_ROWS;
+    return problem_blocks(rows_of(problem, unit));
 }
 
 static size_t all_rows(const train_problem *problem) {
@@ -58,7 +58,7 @@ static size_t all_rows(const train_problem *problem) {
 
 static size_t all_tiles(const train_problem *problem) {
     size_t n = 0;
-    for (size_t j = 0; j < problem->n_units; j++) n += (rows_of(problem, j) + DATASET_TILE - 1) / DATASET_TILE;
+    for (size_t j = 0; j < problem->n_units; j++) n += size_divide_up(rows_of(problem, j), DATASET_TILE);
     return n;
 }
 
@@ -70,7 +70,7 @@ static size_t all_blocks(const train_problem *problem) {
 
 /* The floats of kernels/grouped_block.cl: SLOT_MATRIX and SLOT. */
 static size_t slot_matrix(size_t n_features) {
-    return (n_features + DATASET_TILE - 1) / DATASET_TILE * DATASET_TILE + DATASET_TILE;
+    return size_divide_up(n_features, DATASET_TILE) * DATASET_TILE + DATASET_TILE;
 }
 
 static size_t slot_floats(size_t n_features) {
@@ -118,7 +118,7 @@ static double cost(const train_problem *problem) {
     const uint64_t cache_bytes = device_cache_bytes(dataset->device);
     const bool has_many = problem_max_rows(problem) > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS;
     const bool is_read = has_many && cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
-    const size_t busy = has_many ? problem->n_units : (problem->n_units + n_cores - 1) / n_cores * n_cores;
+    const size_t busy = has_many ? problem->n_units : size_divide_up(problem->n_units, n_cores) * n_cores;
     const double rows = (double)all_tiles(problem) * DATASET_TILE / (double)problem->n_units;
     const double computing_s = 4.0 * rows * ((double)dataset->n_features + sigmoid_features) / 5e10;
     const double reading_s = is_read ? 4.0 * rows * (double)dataset->n_features * reading / 1e11 : 0.0;

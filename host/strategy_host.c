@@ -163,7 +163,7 @@ static const float *features_of(const host_run *run, size_t first_row, size_t n_
     if (dataset->storage == PLETHRON_STORAGE_F32)
         return (const float *)device_buffer_on_host(run->live->X) + first_row * dataset->n_features;
     const stored_features features = {dataset->storage, run->live->X, run->live->steps, dataset->n_features};
-    forward_decode(&features, 0, first_row / DATASET_TILE, (n_rows + DATASET_TILE - 1) / DATASET_TILE, room);
+    forward_decode(&features, 0, first_row / DATASET_TILE, size_divide_up(n_rows, DATASET_TILE), room);
     return room;
 }
 

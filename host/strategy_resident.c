@@ -23,12 +23,8 @@ typedef struct resident_run {
 /* Weights and sums lie in registers, on CPUs in the first cache. */
 enum { MOST_IN_REGISTERS = 16, MOST_WITH_MOMENTS = 8, MOST_IN_CACHE = 128 };
 
-static size_t divide_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
 static size_t items_of(const train_problem *problem, unsigned item_units) {
-    return divide_up(problem->n_units, item_units);
+    return size_divide_up(problem->n_units, item_units);
 }
 
 /* Two vectors an item where there are units enough for all cores, and both fit beside each other. */
@@ -71,7 +67,7 @@ static size_t busy_lanes(const train_problem *problem, const resident_shape *sha
     const size_t n_cores = plethron_device_describe(device)->compute_units;
     const size_t item_units = shape->local_memory ? UNIT_PADDING : shape->unit_vector * shape->item_vectors;
     const size_t width = device_vector_width(device), lanes = item_units > width ? item_units : width;
-    return divide_up(problem->n_units, item_units * n_cores) * n_cores * lanes;
+    return size_divide_up(problem->n_units, item_units * n_cores) * n_cores * lanes;
 }
 
 /* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. */
@@ -80,7 +76,7 @@ static double cost(const train_problem *problem) {
     enum { ROWS_AT_ONCE = 4 };
     const plethron_dataset *dataset = problem->dataset;
     const double n_features = (double)dataset->n_features;
-    const double n_rows = (double)(divide_up(dataset->n_samples, ROWS_AT_ONCE) * ROWS_AT_ONCE);
+    const double n_rows = (double)(size_divide_up(dataset->n_samples, ROWS_AT_ONCE) * ROWS_AT_ONCE);
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
     const resident_shape shape = choose_shape(problem, &tiling);
     const double flops = 4.0 * n_rows * (n_features + sigmoid_features) * (double)busy_lanes(problem, &shape);
@@ -141,7 +137,7 @@ static plethron_status epochs(void *state, int64_t first, int64_t count, bool ke
     const train_problem *p = live->problem;
     const size_t group_items = run->shape.local_memory ? UNIT_PADDING : 1;
     const size_t items = items_of(p, run->shape.unit_vector * run->shape.item_vectors);
-    const kernel_range range = {.global = {divide_up(items, group_items) * group_items, 1, 1},
+    const kernel_range range = {.global = {size_divide_up(items, group_items) * group_items, 1, 1},
                                 .local = {group_items, 1, 1}};
     return kernel_launch(run->epochs, &range, err, "bbbbbb" ROW_TYPES "iiii", live->X, live->steps, live->weights,
                          live->moments, live->distances, live->state, ROW_ARGUMENTS(live), (int)p->dataset->n_samples,

@@ -23,23 +23,15 @@ typedef struct rows_run {
     device_buffer *weight_sums, *bias_sums;      /* [n_features, shard_units], [shard_units] */
 } rows_run;
 
-static size_t divide_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 static size_t sum_stride(const train_problem *problem) {
-    return divide_up(problem->dataset->n_features + 1, DATASET_TILE) * DATASET_TILE;
+    return size_divide_up(problem->dataset->n_features + 1, DATASET_TILE) * DATASET_TILE;
 }
 
 /* ---- Shape and memory -------------------------------------------------------------------------------------------- */
 
 /* What n_units cost in passes of pass_units: each pass reads the rows twice, which is as much as two units. */
 static size_t pass_cost(size_t n_units, size_t pass_units) {
-    return divide_up(n_units, pass_units) * (pass_units + 2);
+    return size_divide_up(n_units, pass_units) * (pass_units + 2);
 }
 
 /* The number of units at once that costs least, and as many as a device's registers hold. */
@@ -80,7 +72,7 @@ static size_t most_groups(const train_problem *problem, const rows_shape *shape)
     enum { GROUPS_A_CORE = 8 };
     const size_t n_cores = plethron_device_describe(problem->dataset->device)->compute_units;
     return shape->group_items > 1 ? problem_batch_blocks(problem)
-                                  : smaller(problem_batch_blocks(problem), GROUPS_A_CORE * n_cores);
+                                  : size_smaller(problem_batch_blocks(problem), GROUPS_A_CORE * n_cores);
 }
 
 /* Floats of the buffers that depend on the shard; false when they are too many to count. */
@@ -90,7 +82,7 @@ typedef struct rows_floats {
 
 static bool count_floats(const train_problem *problem, const rows_shape *shape, size_t shard_units, rows_floats *out) {
     const size_t n_features = problem->dataset->n_features;
-    const size_t n_units = divide_up(shard_units, shape->pass_units) * shape->pass_units;
+    const size_t n_units = size_divide_up(shard_units, shape->pass_units) * shape->pass_units;
     const size_t chain_floats = shape->pass_units * n_features * DATASET_TILE;
     out->chains = 1;
     return size_multiply(n_units, n_features + 1, &out->packed) &&
@@ -99,7 +91,7 @@ static bool count_floats(const train_problem *problem, const rows_shape *shape, 
 }
 
 static size_t first_shard(const train_problem *problem) {
-    return smaller(problem->n_units, UNIT_PADDING);
+    return size_smaller(problem->n_units, UNIT_PADDING);
 }
 
 /* Half of the device's memory is left to the data set and to others. */
@@ -142,7 +134,7 @@ static double cost(const train_problem *problem) {
     const double reading_s = reading * (double)dataset->n_features / 1e11;
     const double computing_s = units * ((double)dataset->n_features + STRATEGY_SIGMOID_FEATURES) / 8e10;
     return 4.0 * (double)dataset->n_samples * fmax(reading_s, computing_s) +
-           4 * (double)divide_up(problem->n_units, UNIT_PADDING) * STRATEGY_LAUNCH_COST;
+           4 * (double)size_divide_up(problem->n_units, UNIT_PADDING) * STRATEGY_LAUNCH_COST;
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
@@ -215,7 +207,7 @@ static plethron_status open_buffers(rows_run *run, plethron_error *err) {
     plethron_device *device = run->live->device;
     const size_t shard_units = run->live->plan->shard_units, row_bytes = shard_units * sizeof(float);
     rows_floats floats;
-    count_floats(p, &run->shape, smaller(shard_units, p->n_units), &floats);
+    count_floats(p, &run->shape, size_smaller(shard_units, p->n_units), &floats);
     TRY(device_buffer_create(device, floats.packed * sizeof(float), "the packed weights", &run->packed, err));
     TRY(device_buffer_create(device, floats.block_sums * sizeof(float), "the sums of blocks", &run->block_sums, err));
     TRY(device_buffer_create(device, floats.chains * sizeof(float), "the sums of lanes", &run->chains, err));
@@ -250,7 +242,7 @@ out:
 static kernel_range items(const rows_run *run, size_t n) {
     enum { GROUP = 64 };
     const size_t local = run->shape.group_items > 1 ? GROUP : 1;
-    return (kernel_range){.global = {divide_up(n, local) * local, 1, 1}, .local = {local, 1, 1}};
+    return (kernel_range){.global = {size_divide_up(n, local) * local, 1, 1}, .local = {local, 1, 1}};
 }
 
 static plethron_status pack(const rows_run *run, unit_shard shard, size_t n_passes, plethron_error *err) {
@@ -265,7 +257,8 @@ static plethron_status sum(const rows_run *run, unit_shard shard, const row_batc
                            plethron_error *err) {
     const train_problem *p = run->live->problem;
     const size_t n_blocks = problem_blocks(batch->count), local = run->shape.group_items;
-    const kernel_range range = {.global = {smaller(run->n_groups, n_blocks) * local, 1, 1}, .local = {local, 1, 1}};
+    const kernel_range range = {.global = {size_smaller(run->n_groups, n_blocks) * local, 1, 1},
+                                .local = {local, 1, 1}};
     return kernel_launch(run->sum, &range, err, "bbbbb" ROW_TYPES "iiiiiii", run->live->X, run->live->steps,
                          run->packed, run->block_sums, run->chains, ROW_ARGUMENTS(run->live), (int)batch->first,
                          (int)batch->count, (int)p->dataset->n_features, (int)n_passes, (int)shard.first,
@@ -277,7 +270,7 @@ static plethron_status add(const rows_run *run, unit_shard shard, const row_batc
     const train_problem *p = run->live->problem;
     const size_t vector = run->shape.group_items > 1 ? 1 : DATASET_TILE;
     const size_t unit_vector = run->live->plan->tiling.unit_vector; /* the update reads whole vectors of units */
-    const size_t n_units = divide_up(shard.count, unit_vector) * unit_vector;
+    const size_t n_units = size_divide_up(shard.count, unit_vector) * unit_vector;
     const kernel_range range = items(run, n_units * sum_stride(p) / vector);
     return kernel_launch(run->add, &range, err, "bbbiiiiii", run->block_sums, run->weight_sums, run->bias_sums,
                          (int)problem_blocks(batch->count), (int)p->dataset->n_features,
@@ -289,7 +282,7 @@ static plethron_status gradient(void *state, unit_shard shard, const row_batch *
                                 plethron_error *err) {
     plethron_status status;
     rows_run *run = state;
-    const size_t n_passes = divide_up(shard.count, run->shape.pass_units);
+    const size_t n_passes = size_divide_up(shard.count, run->shape.pass_units);
     *sums = (gradient_sums){run->weight_sums, run->bias_sums, 1, 1, run->live->plan->shard_units};
     TRY(pack(run, shard, n_passes, err));
     TRY(sum(run, shard, batch, n_passes, err));

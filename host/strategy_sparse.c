@@ -26,10 +26,6 @@ static double cost(const train_problem *problem) {
     return 4.0 * dataset_n_products(problem->dataset) * n_units / 1e10 + 5 * STRATEGY_LAUNCH_COST;
 }
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
 /* Pieces are whole blocks of rows in their own order. */
@@ -58,7 +54,7 @@ static size_t first_shard(const train_problem *problem) {
     if (plethron_device_describe(device)->local_is_dedicated) return problem->unit_stride;
     const size_t units = device_cache_bytes(device) / 2 / ((rows > features ? rows : features) * sizeof(float));
     const size_t shard = units / UNIT_PADDING * UNIT_PADDING;
-    return smaller(shard ? shard : UNIT_PADDING, problem->unit_stride);
+    return size_smaller(shard ? shard : UNIT_PADDING, problem->unit_stride);
 }
 
 /* The largest shard that fits, half of the device's memory left to the data set and to others. */
@@ -89,7 +85,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     plan->tiling = tiling ? *tiling : tiling_choose(device, problem->n_units);
     plan->n_parts = 1;
     TRY(size_shard(problem, plan, err));
-    const size_t n_units = smaller(plan->shard_units, problem->n_units);
+    const size_t n_units = size_smaller(plan->shard_units, problem->n_units);
     snprintf(plan->text, sizeof plan->text, "sparse on %s: tiling %s, %zu unit%s at a time, %zu values, %zu pieces",
              plethron_device_describe(device)->name, device_is_host(device) ? "native" : plan->tiling.name, n_units,
              n_units == 1 ? "" : "s", problem->dataset->sparse->n_values, n_pieces(problem));

@@ -50,16 +50,12 @@ tile_sizes tiling_choose(const plethron_device *device, size_t n_units) {
     return *chosen;
 }
 
-static size_t divide_up(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
 size_t tiling_lanes(const plethron_device *device, size_t n_units) {
     const tile_sizes tiling = tiling_choose(device, n_units);
     const size_t group_units = (size_t)tiling.unit_vector * tiling.item_vectors * tiling.local_units;
     const size_t width =
         device_is_host(device) || group_units > device_vector_width(device) ? group_units : device_vector_width(device);
-    return divide_up(n_units, width) * width;
+    return size_divide_up(n_units, width) * width;
 }
 
 plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling, int uses, plethron_storage storage,
@@ -79,8 +75,8 @@ kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_row
     const size_t units = (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units;
     const size_t rows = (size_t)tiling->item_rows * tiling->local_rows;
     return (kernel_range){
-        .global = {divide_up(n_units, units) * tiling->local_units, divide_up(n_rows, rows) * tiling->local_rows,
-                   n_parts},
+        .global = {size_divide_up(n_units, units) * tiling->local_units,
+                   size_divide_up(n_rows, rows) * tiling->local_rows, n_parts},
         .local = {tiling->local_units, tiling->local_rows, 1},
     };
 }
@@ -90,14 +86,15 @@ kernel_range tiling_lines(const tile_sizes *tiling, bool on_host, size_t n_units
     enum { MAX_GROUPS = 32768 }; /* of dimension 1: some devices count no further than 65,535 */
     const size_t vectors = tiling->item_vectors * (tiling->local_memory ? 1 : tiling->item_vectors);
     const size_t item_units = on_host ? HOST_UNITS : tiling->unit_vector * vectors;
-    const size_t items = divide_up(n_units, item_units);
+    const size_t items = size_divide_up(n_units, item_units);
     kernel_range range = {.local = {1, 1, 1}};
     while (tiling->local_memory && range.local[0] < items && range.local[0] < GROUP_ITEMS) range.local[0] *= 2;
     if (tiling->local_memory) range.local[1] = GROUP_ITEMS / range.local[0];
-    const size_t least = divide_up(n_lines, MAX_GROUPS * range.local[1]), wanted = tiling->local_memory ? 1 : CPU_RUN;
-    const size_t lines = least > wanted ? least : wanted, groups = divide_up(n_lines, lines * range.local[1]);
+    const size_t least = size_divide_up(n_lines, MAX_GROUPS * range.local[1]),
+                 wanted = tiling->local_memory ? 1 : CPU_RUN;
+    const size_t lines = least > wanted ? least : wanted, groups = size_divide_up(n_lines, lines * range.local[1]);
     *run = (int)lines;
-    range.global[0] = divide_up(items, range.local[0]) * range.local[0];
+    range.global[0] = size_divide_up(items, range.local[0]) * range.local[0];
     range.global[1] = groups * range.local[1];
     range.global[2] = 1;
     return range;
@@ -107,7 +104,7 @@ kernel_range tiling_flat(const tile_sizes *tiling, size_t n_units, size_t n_rows
     enum { GROUP_ITEMS = 64 };
     const size_t local = tiling->local_memory ? GROUP_ITEMS : 1;
     return (kernel_range){
-        .global = {divide_up(divide_up(n_units, tiling->unit_vector), local) * local, n_rows, 1},
+        .global = {size_divide_up(size_divide_up(n_units, tiling->unit_vector), local) * local, n_rows, 1},
         .local = {local, 1, 1},
     };
 }

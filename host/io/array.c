@@ -204,16 +204,12 @@ static size_t count_threads(void) {
 #endif
 }
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* Blocks fit into the cache; each thread has a range of rows. Gathers in `found` what the columns hold. */
 static plethron_status read_blocks(const array_block *whole, unsigned char *found, plethron_error *err) {
     enum { BLOCK_VALUES = 1 << 14, MIN_THREAD_VALUES = 1 << 16 };
     const size_t n_rows = whole->array->n_rows, n_columns = whole->array->n_columns;
     const size_t block_rows = n_columns < BLOCK_VALUES ? BLOCK_VALUES / n_columns : 1;
-    const size_t n_parts = smaller(count_threads(), n_rows * n_columns / MIN_THREAD_VALUES + 1);
+    const size_t n_parts = size_smaller(count_threads(), n_rows * n_columns / MIN_THREAD_VALUES + 1);
     const size_t part_rows = (n_rows + n_parts - 1) / n_parts;
     void *memory = NULL;
     const plethron_status status = memory_allocate(n_parts, n_columns, "columns", &memory, err);
@@ -221,11 +217,11 @@ static plethron_status read_blocks(const array_block *whole, unsigned char *foun
     unsigned char *part_found = memory;
 #pragma omp parallel for if (n_parts > 1)
     for (size_t part = 0; part < n_parts; part++) {
-        const size_t end = smaller((part + 1) * part_rows, n_rows);
+        const size_t end = size_smaller((part + 1) * part_rows, n_rows);
         array_block block = *whole;
         block.found = part_found + part * n_columns;
         for (block.first = part * part_rows; block.first < end; block.first += block.n) {
-            block.n = smaller(block_rows, end - block.first);
+            block.n = size_smaller(block_rows, end - block.first);
             read_block(&block);
         }
     }

@@ -273,10 +273,6 @@ static plethron_status read_texts(const csv_reader *reader, csv_chunk *chunk, ch
 
 /* ---- All chunks -------------------------------------------------------------------------------------------------- */
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* Cuts the text into chunks and gives each its room in the table. */
 static plethron_status plan_chunks(csv_reader *reader, size_t chunk_bytes, plethron_error *err) {
     /* So that what the chunks note of the columns takes less than the text. */
@@ -298,7 +294,7 @@ static plethron_status plan_chunks(csv_reader *reader, size_t chunk_bytes, pleth
         chunk->span = spans[i];
         chunk->columns = reader->columns + i * n_columns;
         /* A whole record has a delimiter or line end, or the text's end, behind each cell. */
-        chunk->max_rows = smaller(spans[i].n_lines, ((size_t)(spans[i].end - spans[i].begin) + 1) / n_columns);
+        chunk->max_rows = size_smaller(spans[i].n_lines, ((size_t)(spans[i].end - spans[i].begin) + 1) / n_columns);
         chunk->first_row = n_rows;
         n_rows += chunk->max_rows;
     }

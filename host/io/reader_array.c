@@ -1,17 +1,13 @@
 #include "file.h"
 #include "reader.h"
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 plethron_status reader_open_array(plethron_reader *reader, plethron_error *err) {
     plethron_status status;
     const array_layout *array = &reader->array;
     const size_t item_bytes = array->item_bytes > sizeof(float) ? array->item_bytes : sizeof(float);
     const size_t n_rows = reader->block_bytes / (array->n_columns * item_bytes);
     reader->is_array = true;
-    reader->block_rows = smaller(n_rows ? n_rows : 1, array->n_rows);
+    reader->block_rows = size_smaller(n_rows ? n_rows : 1, array->n_rows);
     TRY(table_make(reader->path, reader->limit_bytes, &reader->table, err));
     TRY(table_add_numbered(reader->table, 0, array->n_columns, err));
     TRY(table_sort_names(reader->table, err));
@@ -35,7 +31,7 @@ static bool read_rows(const plethron_reader *reader, size_t n_rows, char *bytes)
 
 plethron_status reader_fill_array(plethron_reader *reader, reader_slot *slot, plethron_error *err) {
     const array_layout *array = &reader->array;
-    slot->n_rows = smaller(reader->block_rows, array->n_rows - reader->next_row);
+    slot->n_rows = size_smaller(reader->block_rows, array->n_rows - reader->next_row);
     if (!read_rows(reader, slot->n_rows, slot->bytes))
         return error_set(err, PLETHRON_ERROR_FILE,
                          "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
