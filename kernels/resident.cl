@@ -2,8 +2,8 @@
  * an item keeps the weights, moments and sums of its own in registers, or in its own memory, and walks through all
  * rows.
  *
- *   X_g, steps_g  tiles of X (store.cl)      W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g,
- * A_g: as in update.cl
+ *   X_g, steps_g           tiles of X (store.cl)
+ *   W_g, M_g, D_g, A_g     as in update.cl
  *
  * Launch: dimension 0 covers the units, ITEM_UNITS an item. Order: that of `staged`, bit by bit: z starts at the bias
  * and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one fma a sample (an addition,
