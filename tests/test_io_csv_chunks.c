@@ -81,6 +81,26 @@ static void reads_the_same_in_chunks(void **state) {
     free(text);
 }
 
+/* A last row without a line end that is as long as several chunks. */
+static void keeps_a_long_open_row_in_chunks(void **state) {
+    (void)state;
+    enum { N_BLANKS = 100000, N_ROUNDS = 7 };
+    char *text = malloc(N_BLANKS + 64);
+    assert_non_null(text);
+    for (int round = 0; round < N_ROUNDS; round++) {
+        char *at = text + sprintf(text, "a,b\n");
+        for (int i = 0; i < round; i++) at += sprintf(at, "%d,0.5\n", i);
+        at += sprintf(at, "-1,%*s", N_BLANKS, "2.5");
+        plethron_error err;
+        plethron_table *table;
+        assert_works(read_chunks(text, (size_t)(at - text), 0, &table, &err), &err);
+        assert_int_equal(table->n_rows, round + 1);
+        assert_true(table->values[2 * round] == -1.0f && table->values[2 * round + 1] == 2.5f);
+        plethron_table_close(table);
+    }
+    free(text);
+}
+
 /* Text that is malformed at some place gives the error that reading from the top gives. */
 static void refuses_the_same_in_chunks(void **state) {
     (void)state;
@@ -146,6 +166,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(function) IO_TEST(function, "t.csv")
         TEST(reads_the_same_in_chunks),
+        TEST(keeps_a_long_open_row_in_chunks),
         TEST(refuses_the_same_in_chunks),
         TEST(keeps_to_the_limit),
     };

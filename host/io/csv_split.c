@@ -72,7 +72,9 @@ size_t csv_split(const char *begin, const char *end, size_t line, size_t chunk_b
     const bool is_last_line_open = end > begin && end[-1] != '\n' && end[-1] != '\r';
     for (size_t i = 0; i < n; i++) {
         spans[i].end = i + 1 < n ? spans[i + 1].begin : end;
-        spans[i].n_lines = (i + 1 < n ? spans[i + 1].line : line + n_line_ends + is_last_line_open) - spans[i].line;
+        /* The open line may begin long before the last span, which is then empty. */
+        const bool has_open_line = is_last_line_open && spans[i].begin < end && spans[i].end == end;
+        spans[i].n_lines = (i + 1 < n ? spans[i + 1].line : line + n_line_ends) - spans[i].line + has_open_line;
     }
     return n;
 }

@@ -53,6 +53,7 @@ def csv():
     write("csv", "open-quote", 'a,b\n1,"2\n3,4\n')
     write("csv", "short-row", "a,b\n1,2\n3\n")
     write("csv", "blank", "\n \t\n\na\n\n1\n\n")
+    write("csv", "long-open-row", "x\n" + "text " * 300)
     write("csv", "many", "a,b,c\n" + "".join(f'{i},"{i}\n",t{i}\n' for i in range(200)))
 
 
