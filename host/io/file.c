@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,6 +125,33 @@ bool file_read_at(int fd, char *bytes, size_t n, size_t at) {
         n -= (size_t)n_read;
     }
     return true;
+}
+
+static bool has_bytes(int fd, size_t n) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_size > 0 && (size_t)info.st_size >= n;
+}
+
+/* Reads a byte of each page: what is on disk is then in memory. */
+static void touch_pages(const volatile char *memory, size_t n, size_t page_bytes) {
+    for (size_t i = 0; i < n; i += page_bytes) (void)memory[i];
+}
+
+bool file_map(int fd, size_t n, size_t at, file_mapping *out) {
+    const long page_bytes = sysconf(_SC_PAGESIZE);
+    const size_t n_before = page_bytes > 0 ? at % (size_t)page_bytes : 0;
+    if (page_bytes <= 0 || !has_bytes(fd, at + n)) return false;
+    void *memory = mmap(NULL, n_before + n, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)(at - n_before));
+    if (memory == MAP_FAILED) return false;
+    *out = (file_mapping){(char *)memory + n_before, memory, n_before + n};
+    (void)posix_madvise(memory, out->n_memory_bytes, POSIX_MADV_WILLNEED);
+    touch_pages(memory, out->n_memory_bytes, (size_t)page_bytes);
+    return true;
+}
+
+void file_unmap(file_mapping *mapping) {
+    if (mapping->memory) munmap(mapping->memory, mapping->n_memory_bytes);
+    *mapping = (file_mapping){0};
 }
 
 /* Reads the n_bytes that a plain file says it has, by all cores: much of the time is the memory's first touch. What is

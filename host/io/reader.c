@@ -220,7 +220,10 @@ void plethron_reader_close(plethron_reader *reader) {
     if (!reader) return;
     atomic_store(&reader->must_stop, true);
     join(reader);
-    for (int i = 0; i < READER_N_SLOTS; i++) free(reader->slots[i].bytes);
+    for (int i = 0; i < READER_N_SLOTS; i++) {
+        free(reader->slots[i].bytes);
+        file_unmap(&reader->slots[i].mapping);
+    }
     free(reader->header);
     free(reader->rest);
     plethron_table_close(reader->table);

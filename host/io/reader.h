@@ -4,6 +4,7 @@
 #define PLETHRON_IO_READER_H
 
 #include "array.h"
+#include "file.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +16,7 @@ typedef struct reader_slot {
     size_t n_bytes; /* of a text, with the header before the rows; a NUL stands behind them */
     size_t n_lines; /* of a text, behind its header */
     size_t n_rows;  /* of an array */
+    file_mapping mapping; /* of an array, which then does not lie in bytes */
     bool is_last;
     plethron_status status;
     plethron_error err;

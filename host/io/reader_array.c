@@ -11,8 +11,6 @@ plethron_status reader_open_array(plethron_reader *reader, plethron_error *err) 
     TRY(table_make(reader->path, reader->limit_bytes, &reader->table, err));
     TRY(table_add_numbered(reader->table, 0, array->n_columns, err));
     TRY(table_sort_names(reader->table, err));
-    const size_t slot_bytes = reader->block_rows * array->n_columns * array->item_bytes;
-    for (int i = 0; i < READER_N_SLOTS; i++) TRY(reader_slot_reserve(reader, &reader->slots[i], slot_bytes, 0, err));
 out:
     return status;
 }
@@ -29,22 +27,38 @@ static bool read_rows(const plethron_reader *reader, size_t n_rows, char *bytes)
     return true;
 }
 
+/* Rows that lie together, at places fit for floats, are mapped, which copies nothing. */
+static bool map_rows(const plethron_reader *reader, reader_slot *slot) {
+    const array_layout *array = &reader->array;
+    const size_t row_bytes = array->item_bytes * array->n_columns;
+    file_unmap(&slot->mapping);
+    return !array->by_columns && reader->data_start % sizeof(float) == 0 &&
+           file_map(reader->fd, slot->n_rows * row_bytes, reader->data_start + reader->next_row * row_bytes,
+                    &slot->mapping);
+}
+
 plethron_status reader_fill_array(plethron_reader *reader, reader_slot *slot, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
     const array_layout *array = &reader->array;
     slot->n_rows = size_smaller(reader->block_rows, array->n_rows - reader->next_row);
-    if (!read_rows(reader, slot->n_rows, slot->bytes))
-        return error_set(err, PLETHRON_ERROR_FILE,
-                         "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
-                         reader->path, reader->next_row, reader->next_row + slot->n_rows - 1, array->n_rows);
+    const size_t n_bytes = slot->n_rows * array->n_columns * array->item_bytes;
+    if (!map_rows(reader, slot)) {
+        TRY(reader_slot_reserve(reader, slot, n_bytes, 0, err));
+        if (!read_rows(reader, slot->n_rows, slot->bytes))
+            TRY(error_set(err, PLETHRON_ERROR_FILE,
+                          "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
+                          reader->path, reader->next_row, reader->next_row + slot->n_rows - 1, array->n_rows));
+    }
     reader->next_row += slot->n_rows;
     slot->is_last = reader->next_row == array->n_rows;
-    reader->n_bytes_read += slot->n_rows * array->n_columns * array->item_bytes;
-    return PLETHRON_OK;
+    reader->n_bytes_read += n_bytes;
+out:
+    return status;
 }
 
 plethron_status reader_take_array(plethron_reader *reader, const reader_slot *slot, plethron_error *err) {
     array_layout block = reader->array;
     block.n_rows = slot->n_rows;
     reader->table->n_rows_before = reader->n_rows;
-    return array_read_again(&block, slot->bytes, reader->table, err);
+    return array_read_again(&block, slot->mapping.bytes ? slot->mapping.bytes : slot->bytes, reader->table, err);
 }

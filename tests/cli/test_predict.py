@@ -225,6 +225,19 @@ def test_interrupt(digits, number):
     assert set(os.listdir(program.folder)) == before
 
 
+def test_a_file_that_is_cut_while_it_is_read(large):
+    """The pipe is full long before the last block; the file is cut then."""
+    program, X, _ = large
+    np.save(program.folder / "cut.npy", X)
+    command = program.command("predict", model(program), "cut.npy", *LIMIT, "--quiet")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=program.folder, **pipes) as run:
+        run.stdout.readline()
+        os.truncate(program.folder / "cut.npy", 1 << 20)
+        _, message = run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGBUS or (run.returncode == 1 and "were expected to stay" in message)
+
+
 def test_verbose_says_where_the_time_went(digits):
     program, _ = digits
     done = program.run("predict", "digits.safetensors", DIGITS, "--verbose", "-o", "P.npy")
