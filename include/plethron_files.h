@@ -129,8 +129,8 @@ typedef struct plethron_reader_options {
 } plethron_reader_options;
 
 /* Opens what plethron_table_open opens. NPY from a plain file, and CSV also from a pipe, are read in blocks of rows,
- * the next one by a thread while the caller works on one; a short file, and every other format, is one block. An NPY in C
- * order is mapped: one that another process truncates meanwhile may end in the signal SIGBUS. */
+ * the next one by a thread while the caller works on one; a short file, and every other format, is one block.
+ * An NPY in C order is mapped: one that another process truncates meanwhile may end in the signal SIGBUS. */
 PLETHRON_API plethron_status plethron_reader_open(const char *path, const plethron_reader_options *options,
                                                   plethron_reader **out, plethron_error *err);
 /* The next rows, borrowed until the next call; NULL behind the last. All blocks have the same columns. A column of a

@@ -25,14 +25,14 @@ bool file_read_at(int fd, char *bytes, size_t n, size_t at);
 
 /* A part of a file in memory, as long as it is mapped; all NULL and 0 where nothing is. */
 typedef struct file_mapping {
-    char *bytes;   /* of the file, from the place asked for on */
-    void *memory;  /* what is mapped: from a page's begin on */
+    char *bytes;  /* of the file, from the place asked for on */
+    void *memory; /* what is mapped: from a page's begin on */
     size_t n_memory_bytes;
 } file_mapping;
 
 /* Maps n bytes of a plain file that has them, and waits until they are in memory. They may be written to, which changes
- * the mapping alone. False where the system cannot. Unlike reading, this ends in the signal SIGBUS where another process
- * truncates the file before it is unmapped. */
+ * the mapping alone. False where the system cannot. Unlike reading, this ends in the signal SIGBUS where another
+ * process truncates the file before it is unmapped. */
 bool file_map(int fd, size_t n, size_t at, file_mapping *out);
 void file_unmap(file_mapping *mapping);
 

@@ -13,9 +13,9 @@
 typedef struct reader_slot {
     char *bytes;
     size_t capacity;
-    size_t n_bytes; /* of a text, with the header before the rows; a NUL stands behind them */
-    size_t n_lines; /* of a text, behind its header */
-    size_t n_rows;  /* of an array */
+    size_t n_bytes;       /* of a text, with the header before the rows; a NUL stands behind them */
+    size_t n_lines;       /* of a text, behind its header */
+    size_t n_rows;        /* of an array */
     file_mapping mapping; /* of an array, which then does not lie in bytes */
     bool is_last;
     plethron_status status;

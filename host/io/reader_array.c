@@ -45,9 +45,10 @@ plethron_status reader_fill_array(plethron_reader *reader, reader_slot *slot, pl
     if (!map_rows(reader, slot)) {
         TRY(reader_slot_reserve(reader, slot, n_bytes, 0, err));
         if (!read_rows(reader, slot->n_rows, slot->bytes))
-            TRY(error_set(err, PLETHRON_ERROR_FILE,
-                          "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
-                          reader->path, reader->next_row, reader->next_row + slot->n_rows - 1, array->n_rows));
+            TRY(error_set(
+                err, PLETHRON_ERROR_FILE,
+                "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
+                reader->path, reader->next_row, reader->next_row + slot->n_rows - 1, array->n_rows));
     }
     reader->next_row += slot->n_rows;
     slot->is_last = reader->next_row == array->n_rows;
