@@ -28,32 +28,32 @@ static bool read_rows(const plethron_reader *reader, size_t n_rows, char *bytes)
 }
 
 /* Rows that lie together, at places fit for floats, are mapped, which copies nothing. */
-static bool map_rows(const plethron_reader *reader, reader_slot *slot) {
+static bool map_rows(const plethron_reader *reader, reader_slot *slot, size_t n_bytes) {
     const array_layout *array = &reader->array;
-    const size_t row_bytes = array->item_bytes * array->n_columns;
-    file_unmap(&slot->mapping);
+    const size_t at = reader->data_start + reader->next_row * array->n_columns * array->item_bytes;
     return !array->by_columns && reader->data_start % sizeof(float) == 0 &&
-           file_map(reader->fd, slot->n_rows * row_bytes, reader->data_start + reader->next_row * row_bytes,
-                    &slot->mapping);
+           file_map(reader->fd, n_bytes, at, &slot->mapping);
+}
+
+static plethron_status load_rows(const plethron_reader *reader, reader_slot *slot, size_t n_bytes,
+                                 plethron_error *err) {
+    file_unmap(&slot->mapping);
+    if (map_rows(reader, slot, n_bytes)) return PLETHRON_OK;
+    const plethron_status status = reader_slot_reserve(reader, slot, n_bytes, 0, err);
+    if (status != PLETHRON_OK || read_rows(reader, slot->n_rows, slot->bytes)) return status;
+    return error_set(err, PLETHRON_ERROR_FILE,
+                     "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
+                     reader->path, reader->next_row, reader->next_row + slot->n_rows - 1, reader->array.n_rows);
 }
 
 plethron_status reader_fill_array(plethron_reader *reader, reader_slot *slot, plethron_error *err) {
-    plethron_status status = PLETHRON_OK;
     const array_layout *array = &reader->array;
     slot->n_rows = size_smaller(reader->block_rows, array->n_rows - reader->next_row);
     const size_t n_bytes = slot->n_rows * array->n_columns * array->item_bytes;
-    if (!map_rows(reader, slot)) {
-        TRY(reader_slot_reserve(reader, slot, n_bytes, 0, err));
-        if (!read_rows(reader, slot->n_rows, slot->bytes))
-            TRY(error_set(
-                err, PLETHRON_ERROR_FILE,
-                "%s: rows %zu to %zu cannot be read: the %zu rows that its header names were expected to stay",
-                reader->path, reader->next_row, reader->next_row + slot->n_rows - 1, array->n_rows));
-    }
+    const plethron_status status = load_rows(reader, slot, n_bytes, err);
     reader->next_row += slot->n_rows;
     slot->is_last = reader->next_row == array->n_rows;
     reader->n_bytes_read += n_bytes;
-out:
     return status;
 }
 
