@@ -298,7 +298,7 @@ def test_interrupt(program, device):
 
 
 def test_interrupt_of_the_replicates(program):
-    options = [*SMALL, "--class", "3", "--bootstrap", "4000", "--epochs", "4000", "--batch", "16", "-v"]
+    options = [*SMALL, "--class", "3", "--bootstrap", "4000", "--epochs", "300", "--batch", "16", "-v"]
     command = program.command("sweep", *options, "-o", "m.safetensors", "--intervals", "i.csv")
     with subprocess.Popen(command, **PIPES, cwd=program.folder) as run:
         for line in run.stderr:
