@@ -132,11 +132,6 @@ static bool has_bytes(int fd, size_t n) {
     return fstat(fd, &info) == 0 && info.st_size > 0 && (size_t)info.st_size >= n;
 }
 
-/* Reads a byte of each page: what is on disk is then in memory. */
-static void touch_pages(const volatile char *memory, size_t n, size_t page_bytes) {
-    for (size_t i = 0; i < n; i += page_bytes) (void)memory[i];
-}
-
 bool file_map(int fd, size_t n, size_t at, file_mapping *out) {
     const long page_bytes = sysconf(_SC_PAGESIZE);
     const size_t n_before = page_bytes > 0 ? at % (size_t)page_bytes : 0;
@@ -145,7 +140,6 @@ bool file_map(int fd, size_t n, size_t at, file_mapping *out) {
     if (memory == MAP_FAILED) return false;
     *out = (file_mapping){(char *)memory + n_before, memory, n_before + n};
     (void)posix_madvise(memory, out->n_memory_bytes, POSIX_MADV_WILLNEED);
-    touch_pages(memory, out->n_memory_bytes, (size_t)page_bytes);
     return true;
 }
 

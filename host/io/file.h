@@ -30,8 +30,8 @@ typedef struct file_mapping {
     size_t n_memory_bytes;
 } file_mapping;
 
-/* Maps n bytes of a plain file that has them, and waits until they are in memory. They may be written to, which changes
- * the mapping alone. False where the system cannot. Unlike reading, this ends in the signal SIGBUS where another
+/* Maps n bytes of a plain file that has them, and has the system begin to read them. They may be written to, which
+ * changes the mapping alone. False where the system cannot. Unlike reading, use ends in the signal SIGBUS where another
  * process truncates the file before it is unmapped. */
 bool file_map(int fd, size_t n, size_t at, file_mapping *out);
 void file_unmap(file_mapping *mapping);
