@@ -310,7 +310,8 @@ plethron_status bench_blas_measure(const bench_problem *p, const bench_blas *bla
     const bool predict = shape->kind == BENCH_PREDICT;
     TRY(allocate(predict ? shape->n_samples * shape->n_units : n_weights, sizeof *result, &result, err));
     bench_step("%s by OpenBLAS", shape->name);
-    row->n_repeats = bench_repeats(run_once(&run, predict ? result : NULL));
+    seconds[0] = run_once(&run, predict ? result : NULL);
+    row->n_repeats = bench_repeats(seconds[0]);
     if (!predict) move_weights(&run, result, true);
     row->error = predict ? bench_error_of_predictions(p, result)
                          : bench_error_of_weights(p, result, result + shape->n_features * shape->n_units);
@@ -319,7 +320,8 @@ plethron_status bench_blas_measure(const bench_problem *p, const bench_blas *bla
                       shape->name, row->error, blas->description);
         goto out;
     }
-    for (int i = 0; i < row->n_repeats; i++) seconds[i] = run_once(&run, predict ? result : NULL);
+    for (int i = 0; row->n_repeats > 1 && i < row->n_repeats; i++)
+        seconds[i] = run_once(&run, predict ? result : NULL);
     row->end_to_end = bench_summary(seconds, (size_t)row->n_repeats);
     row->device_time = row->end_to_end;
 out:

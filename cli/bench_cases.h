@@ -36,6 +36,9 @@ bool bench_is_curve(const char *name);
 /* NULL when there is none of that name. */
 const bench_case *bench_case_find(const char *name);
 
+/* PLETHRON_ERROR_MEMORY */
+plethron_status bench_no_memory(plethron_error *err);
+
 /* A case with its data, the units' values, and the expected results of a few units: all that are checked. */
 typedef struct bench_problem {
     const bench_case *shape;

@@ -10,6 +10,10 @@
 plethron_status bench_device_measure(const bench_problem *problem, plethron_device *device, const char *selector,
                                      double most_s, bench_row *row, plethron_error *err);
 
+/* Measures the device's ceilings, and keeps the better of these and those in `kept`, field by field. Before the first
+ * time, `kept` has zeros for rates and NAN for times. */
+plethron_status bench_device_ceilings(plethron_device *device, plethron_ceilings *kept, plethron_error *err);
+
 /* Seconds from opening the device to the end of the first epoch, in a process of its own: cold with empty kernel
  * caches, warm with full ones. NAN where such a process fails. The case is named by --case or --shape (`option`) and
  * its value. */

@@ -18,7 +18,7 @@ static int compare(const void *a, const void *b) {
 }
 
 int bench_repeats(double took_s) {
-    return took_s < 1.0 ? BENCH_REPEATS : took_s < 4.0 ? 3 : 1;
+    return took_s < 0.5 ? BENCH_REPEATS : took_s < 2.0 ? 3 : 1;
 }
 
 bench_seconds bench_summary(double *values, size_t count) {

@@ -13,8 +13,8 @@ typedef struct bench_seconds {
 
 extern const bench_seconds bench_unmeasured;
 
-/* How often a run of so many seconds is repeated, so that all cases together take minutes: BENCH_REPEATS times at most.
- */
+/* How many runs of so many seconds are timed, so that all cases together take minutes: BENCH_REPEATS at most. Of one,
+ * which is long, it is the run that was verified. */
 int bench_repeats(double took_s);
 
 /* Sorts the values. */

@@ -100,7 +100,8 @@ static double cost(const train_problem *problem) {
     const double flops = 4.0 * (double)dataset->n_samples * n_features * n_units;
     const bool has_groups = plethron_device_describe(dataset->device)->local_is_dedicated;
     const bool moves_more = 8 * dataset->n_features > 16 * (size_t)DATASET_BLOCK_ROWS;
-    return flops / 1e11 * (has_groups && moves_more ? 1.1 : 0.8) + 2 * STRATEGY_LAUNCH_COST;
+    const double steps_s = n_units * (double)(dataset->n_features + 1) * STRATEGY_STEP_COST;
+    return flops / 1e11 * (has_groups && moves_more ? 1.1 : 0.8) + steps_s + 2 * STRATEGY_LAUNCH_COST;
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,

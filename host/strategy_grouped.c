@@ -112,7 +112,7 @@ static size_t scratch_floats(const train_problem *problem, const train_plan *pla
  * A unit is one core's, unless it has many rows: these are read anew each epoch, which takes longer where no cache
  * holds X, as long as `rows` takes to read floats, whatever they are stored as. */
 static double cost(const train_problem *problem) {
-    static const double sigmoid_features = 4.0, reading = 6.0, unit_s = 6e-8;
+    static const double sigmoid_features = 4.0, alone_features = 20.0, reading = 6.1, unit_s = 6e-8;
     const plethron_dataset *dataset = problem->dataset;
     const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
     const uint64_t cache_bytes = device_cache_bytes(dataset->device);
@@ -120,7 +120,8 @@ static double cost(const train_problem *problem) {
     const bool is_read = has_many && cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
     const size_t busy = has_many ? problem->n_units : size_divide_up(problem->n_units, n_cores) * n_cores;
     const double rows = (double)all_tiles(problem) * DATASET_TILE / (double)problem->n_units;
-    const double computing_s = 4.0 * rows * ((double)dataset->n_features + sigmoid_features) / 5e10;
+    const double n_features = (double)dataset->n_features + (has_many ? alone_features : sigmoid_features);
+    const double computing_s = 4.0 * rows * n_features / 5e10;
     const double reading_s = is_read ? 4.0 * rows * (double)dataset->n_features * reading / 1e11 : 0.0;
     return (double)busy * (fmax(computing_s, reading_s) + unit_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
 }

@@ -27,7 +27,8 @@ static double cost(const train_problem *problem) {
     const plethron_dataset *dataset = problem->dataset;
     const double n_units = (double)tiling_lanes(dataset->device, problem->n_units);
     const double n_features = (double)dataset->n_features + STRATEGY_SIGMOID_FEATURES;
-    return 4.0 * (double)dataset->n_samples * n_features * n_units / 1e11 + 4 * STRATEGY_LAUNCH_COST;
+    const double steps_s = n_units * (double)(dataset->n_features + 1) * STRATEGY_STEP_COST;
+    return 4.0 * (double)dataset->n_samples * n_features * n_units / 1e11 + steps_s + 4 * STRATEGY_LAUNCH_COST;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
