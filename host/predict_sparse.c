@@ -77,7 +77,7 @@ out:
     return status;
 }
 
-static plethron_status predict_block(plethron_predictor *self, const plethron_sparse *X, float *P,
+static plethron_status predict_block(plethron_predictor *self, const plethron_sparse *X, predict_results results,
                                      plethron_error *err) {
     plethron_status status;
     TRY(upload_rows(self, X, sparse_n_values(X), err));
@@ -93,18 +93,19 @@ static plethron_status predict_block(plethron_predictor *self, const plethron_sp
         .activate = true,
     };
     TRY(forward_run(self->forward, &task, err));
-    TRY(device_buffer_download_rows(self->results, X->n_rows, self->n_units * sizeof *P, self->unit_stride * sizeof *P,
-                                    P, err));
+    if (self->top) {
+        TRY(top_stage_run(self->top, self->results, self->unit_stride, X->n_rows, self->top_units, self->top_p, err));
+        TRY(predictor_fetch_top(self, X->n_rows, results, err));
+    } else
+        TRY(device_buffer_download_rows(self->results, X->n_rows, self->n_units * sizeof *results.p,
+                                        self->unit_stride * sizeof *results.p, results.p, err));
 out:
     return status;
 }
 
-plethron_status plethron_predictor_run_sparse(plethron_predictor *self, const plethron_sparse *X, float *P,
-                                              plethron_error *err) {
+static plethron_status predict_sparse(plethron_predictor *self, const plethron_sparse *X, predict_results results,
+                                      plethron_error *err) {
     plethron_status status;
-    TRY(device_check_process(self->device, err));
-    if (!self->is_sparse)
-        TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the predictor was opened for dense features, these are sparse"));
     if (X->n_columns != self->n_features)
         TRY(error_set(err, PLETHRON_ERROR_ARGUMENT, "the rows have %zu columns: the bank's %zu features were expected",
                       X->n_columns, self->n_features));
@@ -112,8 +113,26 @@ plethron_status plethron_predictor_run_sparse(plethron_predictor *self, const pl
     for (size_t first = 0, n; first < X->n_rows; first += n) {
         n = count_rows(self, X, first);
         const plethron_sparse rows = {n, X->n_columns, X->offsets + first, X->columns, X->values};
-        TRY(predict_block(self, &rows, P + first * self->n_units, err));
+        TRY(predict_block(self, &rows, predict_results_from(self, results, first), err));
     }
+out:
+    return status;
+}
+
+plethron_status plethron_predictor_run_sparse(plethron_predictor *self, const plethron_sparse *X, float *P,
+                                              plethron_error *err) {
+    plethron_status status;
+    TRY(predictor_check(self, true, false, err));
+    TRY(predict_sparse(self, X, (predict_results){.p = P}, err));
+out:
+    return status;
+}
+
+plethron_status plethron_predictor_top_sparse(plethron_predictor *self, const plethron_sparse *X, int32_t *units,
+                                              float *p, plethron_error *err) {
+    plethron_status status;
+    TRY(predictor_check(self, true, true, err));
+    TRY(predict_sparse(self, X, (predict_results){.p = p, .units = units}, err));
 out:
     return status;
 }
@@ -121,9 +140,10 @@ out:
 plethron_status plethron_predict_sparse(plethron_device *device, const plethron_bank *bank, const plethron_sparse *X,
                                         float *P, plethron_error *err) {
     plethron_status status;
+    const plethron_predictor_options options = {.struct_size = sizeof options, .sparse = true};
     plethron_predictor *predictor = NULL;
     if (X->n_rows == 0) return PLETHRON_OK;
-    TRY(predictor_open(device, bank, true, X->n_rows, 0, &predictor, err));
+    TRY(predictor_open(device, bank, &options, X->n_rows, &predictor, err));
     TRY(plethron_predictor_run_sparse(predictor, X, P, err));
 out:
     plethron_predictor_close(predictor);
