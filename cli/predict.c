@@ -136,7 +136,7 @@ static plethron_status write_predictions(const arguments *a, const plethron_bank
     bool is_sparse = false;
     entity_models models = {0};
     prediction_writer writer = {
-        .stream = stream, .bank = bank, .kind = a->kind, .format = a->format, .n_top = (size_t)a->n_top};
+        .stream = stream, .bank = bank, .kind = a->kind, .format = a->format, .top.n_top = (size_t)a->n_top};
     if (plethron_bank_n_entities(bank) > 0) {
         TRY(entity_models_make(bank, &models, err));
         writer.bank = models.first;

@@ -49,31 +49,31 @@ typedef struct sparse_job {
     plethron_device *device;
     plethron_predictor *predictor;
     size_t max_rows;
-    float *P; /* [max_rows, n_units] */
+    predictions block; /* of max_rows rows */
 } sparse_job;
 
 static void job_release(sparse_job *job) {
-    free(job->P);
+    predictions_release(&job->block);
     plethron_predictor_close(job->predictor);
     plethron_device_close(job->device);
     plethron_sparse_table_close(job->table);
 }
 
-static plethron_status job_prepare(const prediction_task *task, const plethron_bank *bank, size_t n_rows,
+static plethron_status job_prepare(const prediction_task *task, const prediction_writer *writer, size_t n_rows,
                                    sparse_job *job, plethron_error *err) {
-    enum { MAX_P_BYTES = 16 << 20, SHARE = 8 }; /* of --memory-limit, a half of which the file has */
+    enum { MAX_BLOCK_BYTES = 16 << 20, SHARE = 8 }; /* of --memory-limit, a half of which the file has */
     plethron_status status;
-    const size_t n_units = plethron_bank_n_units(bank);
+    const plethron_top *top = prediction_writer_top(writer);
     const uint64_t share = task->memory_bytes / SHARE;
     const plethron_predictor_options options = {
-        .struct_size = sizeof options, .memory_bytes = (size_t)(2 * share), .sparse = true};
-    const size_t bytes = share > 0 && share < MAX_P_BYTES ? (size_t)share : MAX_P_BYTES;
-    job->max_rows = bytes / sizeof(float) / n_units;
+        .struct_size = sizeof options, .memory_bytes = (size_t)(2 * share), .sparse = true, .top = top};
+    const size_t bytes = share > 0 && share < MAX_BLOCK_BYTES ? (size_t)share : MAX_BLOCK_BYTES;
+    job->max_rows = bytes / predictions_row_bytes(writer->bank, top);
     if (job->max_rows == 0) job->max_rows = 1;
     if (job->max_rows > n_rows) job->max_rows = n_rows;
     TRY(plethron_device_open(task->device, &job->device, err));
-    TRY(plethron_predictor_open(job->device, bank, &options, &job->predictor, err));
-    TRY(allocate(job->max_rows, n_units * sizeof *job->P, &job->P, err));
+    TRY(plethron_predictor_open(job->device, writer->bank, &options, &job->predictor, err));
+    TRY(predictions_make(writer->bank, top, job->max_rows, &job->block, err));
 out:
     return status;
 }
@@ -84,12 +84,9 @@ static plethron_status predict(const sparse_job *job, const plethron_sparse *X, 
     TRY(prediction_writer_begin(writer, err));
     for (size_t first = 0, n; first < X->n_rows; first += n) {
         const size_t left = X->n_rows - first;
-        plethron_sparse rows = *X;
         n = left < job->max_rows ? left : job->max_rows;
-        rows.offsets += first;
-        rows.n_rows = n;
-        TRY(plethron_predictor_run_sparse(job->predictor, &rows, job->P, err));
-        TRY(prediction_writer_rows(writer, job->P, first, n, err));
+        TRY(predictions_of_sparse(job->predictor, X, first, n, &job->block, err));
+        TRY(prediction_writer_rows(writer, &job->block, n, err));
         if (interrupt_came()) TRY(fail(err, PLETHRON_ERROR_INTERRUPTED, "interrupted"));
     }
     TRY(prediction_writer_end(writer, err));
@@ -107,7 +104,7 @@ plethron_status prediction_sparse(const prediction_task *task, prediction_writer
     *is_one = job.table != NULL;
     if (!*is_one) goto out;
     const double read_s = now_s() - start_s;
-    TRY(job_prepare(task, writer->bank, X.n_rows, &job, err));
+    TRY(job_prepare(task, writer, X.n_rows, &job, err));
     TRY(predict(&job, &X, writer, err));
     if (task->verbose) say("%zu rows in %.3f s, of which reading took %.3f s", X.n_rows, now_s() - start_s, read_s);
 out:

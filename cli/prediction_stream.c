@@ -55,7 +55,7 @@ plethron_status prediction_features(const plethron_table *table, const plethron_
 
 typedef struct write_job {
     prediction_writer *writer;
-    const float *P;
+    const predictions *block;
     size_t n_rows;
     bool has_thread;
     pthread_t thread;
@@ -67,7 +67,7 @@ typedef struct write_job {
 static void *write_block(void *context) {
     write_job *job = context;
     const double start_s = now_s();
-    job->status = prediction_writer_rows(job->writer, job->P, 0, job->n_rows, &job->err);
+    job->status = prediction_writer_rows(job->writer, job->block, job->n_rows, &job->err);
     job->busy_s += now_s() - start_s;
     return NULL;
 }
@@ -80,11 +80,11 @@ static plethron_status write_wait(write_job *job, plethron_error *err) {
     return job->status;
 }
 
-/* P stays as it is until the next write_wait. */
-static plethron_status write_start(write_job *job, const float *P, size_t n_rows, plethron_error *err) {
+/* The block stays as it is until the next write_wait. */
+static plethron_status write_start(write_job *job, const predictions *block, size_t n_rows, plethron_error *err) {
     const plethron_status status = write_wait(job, err);
     if (status != PLETHRON_OK) return status;
-    job->P = P;
+    job->block = block;
     job->n_rows = n_rows;
     job->has_thread = pthread_create(&job->thread, NULL, write_block, job) == 0;
     if (!job->has_thread) write_block(job);
@@ -106,9 +106,12 @@ typedef struct stream {
     plethron_reader *reader;
     plethron_device *device;
     plethron_predictor *predictor;
-    size_t *columns; /* [n_features] */
-    size_t max_rows; /* that X and each P have room for */
-    float *X, *P[N_BUFFERS];
+    size_t *columns;         /* [n_features] */
+    const plethron_top *top; /* what the writer takes */
+    size_t max_rows;         /* that X, P and each block have room for */
+    float *X;
+    float *P; /* by the units of the rows' entities, where `top` is to be found among them; else NULL */
+    predictions blocks[N_BUFFERS];
     size_t n_blocks;
     write_job writing;
     prediction_progress progress;
@@ -124,7 +127,8 @@ static bool may_go_on(void *context) {
 static void stream_release(stream *self) {
     plethron_error ignored;
     write_wait(&self->writing, &ignored);
-    for (int i = 0; i < N_BUFFERS; i++) free(self->P[i]);
+    for (int i = 0; i < N_BUFFERS; i++) predictions_release(&self->blocks[i]);
+    free(self->P);
     free(self->X);
     free(self->columns);
     plethron_predictor_close(self->predictor);
@@ -132,16 +136,26 @@ static void stream_release(stream *self) {
     plethron_reader_close(self->reader);
 }
 
+/* Bytes of a row in the widest of the buffers. */
+static size_t widest_row(const stream *self, size_t n_features, size_t n_units) {
+    const size_t block_bytes = predictions_row_bytes(self->bank, self->top);
+    size_t widest = n_features * sizeof *self->X;
+    if (widest < block_bytes) widest = block_bytes;
+    if (self->entities && widest < n_units * sizeof *self->P) widest = n_units * sizeof *self->P;
+    return widest;
+}
+
 static plethron_status make_buffers(stream *self, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const size_t n_units = plethron_bank_n_units(self->bank), n_features = plethron_bank_n_features(self->bank);
-    const size_t widest = n_units > n_features ? n_units : n_features;
     const uint64_t share = self->task->memory_bytes / BUFFER_SHARE;
     const size_t bytes = share > 0 && share < MAX_BUFFER_BYTES ? (size_t)share : MAX_BUFFER_BYTES;
-    self->max_rows = bytes / sizeof(float) / widest;
+    self->max_rows = bytes / widest_row(self, n_features, n_units);
     if (self->max_rows == 0) self->max_rows = 1;
-    TRY(allocate(self->max_rows, n_features * sizeof(float), &self->X, err));
-    for (int i = 0; i < N_BUFFERS; i++) TRY(allocate(self->max_rows, n_units * sizeof(float), &self->P[i], err));
+    TRY(allocate(self->max_rows, n_features * sizeof *self->X, &self->X, err));
+    if (self->entities && self->top) TRY(allocate(self->max_rows, n_units * sizeof *self->P, &self->P, err));
+    for (int i = 0; i < N_BUFFERS; i++)
+        TRY(predictions_make(self->bank, self->top, self->max_rows, &self->blocks[i], err));
 out:
     return status;
 }
@@ -150,7 +164,8 @@ out:
 static plethron_status stream_prepare(stream *self, const plethron_table *first, plethron_error *err) {
     plethron_status status;
     const plethron_predictor_options options = {.struct_size = sizeof options,
-                                                .memory_bytes = (size_t)(self->task->memory_bytes / PREDICTOR_SHARE)};
+                                                .memory_bytes = (size_t)(self->task->memory_bytes / PREDICTOR_SHARE),
+                                                .top = self->top};
     TRY(allocate(plethron_bank_n_features(self->bank), sizeof *self->columns, &self->columns, err));
     TRY(prediction_features(first, self->bank, self->task->data, self->columns, err));
     TRY(make_buffers(self, err));
@@ -161,20 +176,30 @@ out:
     return status;
 }
 
+static plethron_status predict_by_entities(stream *self, const plethron_table *table, size_t first, const float *X,
+                                           size_t n, const predictions *out, plethron_error *err) {
+    plethron_status status;
+    if (!self->top) return entity_models_predict(self->entities, table, first, X, n, out->p, err);
+    TRY(entity_models_predict(self->entities, table, first, X, n, self->P, err));
+    TRY(plethron_top_find(self->top, self->P, n, plethron_bank_n_units(self->bank), out->units, out->p, err));
+out:
+    return status;
+}
+
 static plethron_status predict_rows(stream *self, const plethron_table *block, size_t first, size_t n,
                                     plethron_error *err) {
     plethron_status status;
-    float *P = self->P[self->n_blocks++ % N_BUFFERS];
+    const predictions *out = &self->blocks[self->n_blocks++ % N_BUFFERS];
     const float *X = NULL;
     const double start_s = now_s();
     TRY(plethron_table_view(block, self->columns, plethron_bank_n_features(self->bank), first, n, self->X, &X, err));
     if (!self->writing.writer->n_rows && self->n_blocks == 1) TRY(prediction_writer_begin(self->writing.writer, err));
     if (self->entities)
-        TRY(entity_models_predict(self->entities, block, first, X, n, P, err));
+        TRY(predict_by_entities(self, block, first, X, n, out, err));
     else
-        TRY(plethron_predictor_run(self->predictor, X, n, P, err));
+        TRY(predictions_of_rows(self->predictor, X, n, out, err));
     const double predicted_s = now_s();
-    TRY(write_start(&self->writing, P, n, err));
+    TRY(write_start(&self->writing, out, n, err));
     self->predicting_s += predicted_s - start_s;
     self->waiting_s += now_s() - predicted_s;
     self->progress.n_rows += n;
@@ -227,7 +252,11 @@ static void share_cores(void) {
 plethron_status prediction_stream(const prediction_task *task, entity_models *entities, prediction_writer *writer,
                                   plethron_error *err) {
     plethron_status status;
-    stream self = {.task = task, .bank = writer->bank, .entities = entities, .writing.writer = writer};
+    stream self = {.task = task,
+                   .bank = writer->bank,
+                   .entities = entities,
+                   .writing.writer = writer,
+                   .top = prediction_writer_top(writer)};
     const plethron_reader_options options = {.struct_size = sizeof options,
                                              .memory_bytes = (size_t)(task->memory_bytes / READER_SHARE),
                                              .on_wait = may_go_on,

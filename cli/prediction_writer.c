@@ -25,6 +25,29 @@ bool prediction_format_find(const char *path, prediction_format *out) {
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
+/* Each decision's units are a group. */
+static plethron_status make_groups(prediction_writer *self, plethron_error *err) {
+    plethron_status status;
+    size_t n = 0;
+    for (size_t d = 0; d < self->n_decisions; d++) n += self->decisions[d].n_units;
+    TRY(allocate(self->n_decisions + 1, sizeof *self->group_offsets, &self->group_offsets, err));
+    TRY(allocate(n, sizeof *self->group_units, &self->group_units, err));
+    n = 0;
+    for (size_t d = 0; d < self->n_decisions; d++) {
+        const class_decision *decision = &self->decisions[d];
+        memcpy(self->group_units + n, decision->units, decision->n_units * sizeof *decision->units);
+        n += decision->n_units;
+        self->group_offsets[d + 1] = (int64_t)n;
+    }
+    self->top = (plethron_top){.n_top = 1,
+                               .n_groups = self->n_decisions,
+                               .offsets = self->group_offsets,
+                               .units = self->group_units,
+                               .needs_all = true};
+out:
+    return status;
+}
+
 static plethron_status make_decisions(prediction_writer *self, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const size_t n_targets = plethron_bank_n_targets(self->bank);
@@ -33,22 +56,22 @@ static plethron_status make_decisions(prediction_writer *self, plethron_error *e
     TRY(allocate(n_targets, sizeof *self->decisions, &self->decisions, err));
     for (; self->n_decisions < n_targets; self->n_decisions++)
         TRY(decision_make(self->bank, self->n_decisions, &self->decisions[self->n_decisions], err));
+    TRY(make_groups(self, err));
 out:
     return status;
 }
 
-static plethron_status make_top(prediction_writer *self, plethron_error *err) {
+static plethron_status check_top(const prediction_writer *self, plethron_error *err) {
     const size_t n_units = plethron_bank_n_units(self->bank);
-    if (self->n_top > n_units)
-        return fail(err, PLETHRON_ERROR_UNSUPPORTED, "--top %zu: the model has %zu unit%s", self->n_top, n_units,
-                    n_units == 1 ? "" : "s");
-    return allocate(self->n_top, sizeof *self->top, &self->top, err);
+    if (self->top.n_top <= n_units) return PLETHRON_OK;
+    return fail(err, PLETHRON_ERROR_UNSUPPORTED, "--top %zu: the model has %zu unit%s", self->top.n_top, n_units,
+                n_units == 1 ? "" : "s");
 }
 
 plethron_status prediction_writer_open(prediction_writer *self, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     if (self->kind == PREDICTION_CLASSES) return make_decisions(self, err);
-    if (self->kind == PREDICTION_TOP) TRY(make_top(self, err));
+    if (self->kind == PREDICTION_TOP) TRY(check_top(self, err));
     if (self->format == PREDICTION_CSV) TRY(unit_names_make(self->bank, &self->names, err));
 out:
     return status;
@@ -58,7 +81,12 @@ void prediction_writer_release(prediction_writer *self) {
     if (self->names) unit_names_release(self->names, plethron_bank_n_units(self->bank));
     for (size_t d = 0; d < self->n_decisions; d++) decision_release(&self->decisions[d]);
     free(self->decisions);
-    free(self->top);
+    free(self->group_offsets);
+    free(self->group_units);
+}
+
+const plethron_top *prediction_writer_top(const prediction_writer *self) {
+    return self->kind == PREDICTION_PROBABILITIES ? NULL : &self->top;
 }
 
 static plethron_status check_stream(const prediction_writer *self, plethron_error *err) {
@@ -69,7 +97,7 @@ static plethron_status check_stream(const prediction_writer *self, plethron_erro
 
 static void write_csv_header(const prediction_writer *self) {
     const size_t n_columns = self->kind == PREDICTION_CLASSES ? self->n_decisions
-                             : self->kind == PREDICTION_TOP   ? self->n_top
+                             : self->kind == PREDICTION_TOP   ? self->top.n_top
                                                               : plethron_bank_n_units(self->bank);
     for (size_t c = 0; c < n_columns; c++) {
         if (c) fputc(',', self->stream);
@@ -96,50 +124,36 @@ static void write_probabilities(const prediction_writer *self, const float *p) {
     }
 }
 
-static void write_classes(const prediction_writer *self, const float *p) {
+static void write_classes(const prediction_writer *self, const int32_t *units, const float *p) {
     for (size_t d = 0; d < self->n_decisions; d++) {
         const class_decision *decision = &self->decisions[d];
+        const int64_t class = decision_class(decision, self->bank, units[d], p[d]);
         if (d) fputc(',', self->stream);
-        if (decision_known(decision, p))
-            csv_field(self->stream,
-                      plethron_bank_class_label(self->bank, decision->target, decision_pick(decision, p)));
+        if (class != PLETHRON_NO_CLASS)
+            csv_field(self->stream, plethron_bank_class_label(self->bank, decision->target, (size_t) class));
     }
 }
 
-/* Whether p[a] stands before p[b]: the larger one, of equal ones the first, NaN last. */
-static bool stands_before(const float *p, size_t a, size_t b) {
-    return p[a] > p[b] || (isnan(p[b]) && !isnan(p[a]));
-}
-
-static void find_top(const prediction_writer *self, const float *p) {
-    const size_t n_units = plethron_bank_n_units(self->bank);
-    size_t n = 0;
-    for (size_t j = 0; j < n_units; j++) {
-        if (n == self->n_top && !stands_before(p, j, self->top[n - 1])) continue;
-        size_t at = n < self->n_top ? n++ : n - 1;
-        for (; at > 0 && stands_before(p, j, self->top[at - 1]); at--) self->top[at] = self->top[at - 1];
-        self->top[at] = j;
-    }
-}
-
-static void write_top(const prediction_writer *self, const float *p) {
-    find_top(self, p);
-    for (size_t c = 0; c < self->n_top; c++) {
-        const size_t j = self->top[c];
+static void write_top(const prediction_writer *self, const int32_t *units, const float *p) {
+    for (size_t c = 0; c < self->top.n_top; c++) {
         if (c) fputc(',', self->stream);
-        if (!isnan(p[j])) csv_field(self->stream, self->names[j]);
+        if (!isnan(p[c])) csv_field(self->stream, self->names[units[c]]);
         fputc(',', self->stream);
-        write_number(self->stream, p[j]);
+        write_number(self->stream, p[c]);
     }
 }
 
-static void write_csv_row(const prediction_writer *self, const float *p) {
-    switch (self->kind) {
-    case PREDICTION_PROBABILITIES: write_probabilities(self, p); break;
-    case PREDICTION_CLASSES: write_classes(self, p); break;
-    case PREDICTION_TOP: write_top(self, p); break;
+static void write_csv_rows(const prediction_writer *self, const predictions *block, size_t n_rows) {
+    const size_t width = predictions_width(self->bank, prediction_writer_top(self));
+    for (size_t i = 0; i < n_rows; i++) {
+        const float *p = block->p + i * width;
+        switch (self->kind) {
+        case PREDICTION_PROBABILITIES: write_probabilities(self, p); break;
+        case PREDICTION_CLASSES: write_classes(self, block->units + i * width, p); break;
+        case PREDICTION_TOP: write_top(self, block->units + i * width, p); break;
+        }
+        fputc('\n', self->stream);
     }
-    fputc('\n', self->stream);
 }
 
 /* ---- Arrays: a header of a fixed length, which is written again when the number of rows is known ----------------- */
@@ -217,17 +231,16 @@ plethron_status prediction_writer_begin(prediction_writer *self, plethron_error 
     return check_stream(self, err);
 }
 
-plethron_status prediction_writer_rows(void *context, const float *P, size_t first_row, size_t n_rows,
+plethron_status prediction_writer_rows(prediction_writer *self, const predictions *block, size_t n_rows,
                                        plethron_error *err) {
-    (void)first_row;
-    prediction_writer *self = context;
-    const size_t n_units = plethron_bank_n_units(self->bank);
+    const float *P = block->p;
+    const size_t n_values = n_rows * plethron_bank_n_units(self->bank);
     if (self->format == PREDICTION_CSV)
-        for (size_t i = 0; i < n_rows; i++) write_csv_row(self, P + i * n_units);
+        write_csv_rows(self, block, n_rows);
     else
-        fwrite(P, sizeof *P, n_rows * n_units, self->stream);
+        fwrite(P, sizeof *P, n_values, self->stream);
     if (self->format == PREDICTION_NPZ)
-        self->crc = (uint32_t)crc32_z(self->crc, (const Bytef *)P, n_rows * n_units * sizeof *P);
+        self->crc = (uint32_t)crc32_z(self->crc, (const Bytef *)P, n_values * sizeof *P);
     self->n_rows += n_rows;
     return check_stream(self, err);
 }

@@ -3,6 +3,7 @@
 #define PLETHRON_CLI_PREDICTION_WRITER_H
 
 #include "labels.h"
+#include "predictions.h"
 
 typedef enum prediction_kind { PREDICTION_PROBABILITIES, PREDICTION_CLASSES, PREDICTION_TOP } prediction_kind;
 typedef enum prediction_format {
@@ -17,9 +18,10 @@ typedef struct prediction_writer {
     const plethron_bank *bank;
     prediction_kind kind;
     prediction_format format;
-    size_t n_top;              /* of PREDICTION_TOP */
-    size_t *top;               /* [n_top], likewise: a row's */
-    class_decision *decisions; /* [n_decisions], of PREDICTION_CLASSES */
+    plethron_top top;          /* of the other kinds than PREDICTION_PROBABILITIES; of PREDICTION_TOP n_top is given */
+    class_decision *decisions; /* [n_decisions], of PREDICTION_CLASSES; each is a group of `top`: */
+    int64_t *group_offsets;
+    int32_t *group_units;
     size_t n_decisions;
     char **names; /* of the units, of the other kinds in a CSV */
     uint64_t n_rows;
@@ -33,12 +35,15 @@ bool prediction_format_find(const char *path, prediction_format *out);
 plethron_status prediction_writer_open(prediction_writer *self, plethron_error *err);
 void prediction_writer_release(prediction_writer *self);
 
+/* What it takes of the predictions; NULL: all. */
+const plethron_top *prediction_writer_top(const prediction_writer *self);
+
 /* What stands before the rows, and, after the last, what was not known then. */
 plethron_status prediction_writer_begin(prediction_writer *self, plethron_error *err);
 plethron_status prediction_writer_end(prediction_writer *self, plethron_error *err);
 
-/* A block_visitor: P [n_rows, n_units] of the bank. */
-plethron_status prediction_writer_rows(void *self, const float *P, size_t first_row, size_t n_rows,
+/* Predictions of the bank, as prediction_writer_top says. */
+plethron_status prediction_writer_rows(prediction_writer *self, const predictions *block, size_t n_rows,
                                        plethron_error *err);
 
 #endif

@@ -89,14 +89,14 @@ static bool is_hit(const target_column *target, float told, float wanted) {
     return told == wanted;
 }
 
-static plethron_status judge_block(void *context, const float *P, size_t first_row, size_t n_rows,
+static plethron_status judge_block(void *context, const predictions *block, size_t first_row, size_t n_rows,
                                    plethron_error *err) {
     (void)err;
     fold_judge *judge = context;
     const target_list *targets = &judge->data->targets;
     const size_t n_units = plethron_bank_n_units(judge->units), n = judge->n_combinations;
     for (size_t i = 0; i < n_rows; i++) {
-        const float *p = P + i * n_units;
+        const float *p = block->p + i * n_units;
         const float *wanted = targets->Y + judge->rows[first_row + i] * targets->count;
         for (size_t t = 0; t < targets->count; t++) {
             judge->n_known[t] += isnan(wanted[t]) ? 0 : 1;
@@ -121,7 +121,7 @@ static plethron_status judge_fold(const training_data *data, size_t n_combinatio
     TRY(take_units(&judge, grid, bank, err));
     TRY(allocate(n_targets * n_combinations, sizeof *judge.hits, &judge.hits, err));
     TRY(allocate(n_targets, sizeof *judge.n_known, &judge.n_known, err));
-    TRY(predict_blocks(data->device, judge.units, &judge.features.rows, judge_block, &judge, err));
+    TRY(predict_blocks(data->device, judge.units, &judge.features.rows, NULL, judge_block, &judge, err));
     for (size_t t = 0; t < n_targets; t++) n_judged += judge.n_known[t] > 0.0;
     for (size_t c = 0; c < n_combinations; c++) {
         accuracy[c] = 0.0;

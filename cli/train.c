@@ -171,18 +171,19 @@ typedef struct hit_counter {
     row_count trained, held_out;
 } hit_counter;
 
-static plethron_status count_hits(void *context, const float *P, size_t first_row, size_t n_rows, plethron_error *err) {
+static plethron_status count_hits(void *context, const predictions *block, size_t first_row, size_t n_rows,
+                                  plethron_error *err) {
     (void)err;
     hit_counter *counter = context;
     const target_list *targets = &counter->job->data.targets;
     for (size_t i = 0; i < n_rows; i++) {
-        const float *p = P + i * counter->job->units.count;
         const float wanted = targets->Y[(first_row + i) * targets->count + counter->decision->target];
         const bool is_held = counter->hold_out >= 0 && counter->job->data.folds[first_row + i] == counter->hold_out;
         row_count *count = is_held ? &counter->held_out : &counter->trained;
         if (isnan(wanted)) continue;
         count->n_rows++;
-        count->n_hits += decision_known(counter->decision, p) && (float)decision_pick(counter->decision, p) == wanted;
+        count->n_hits +=
+            (float)decision_class(counter->decision, counter->job->bank, block->units[i], block->p[i]) == wanted;
     }
     return PLETHRON_OK;
 }
@@ -203,7 +204,10 @@ static plethron_status print_accuracy(const train_arguments *a, const training_j
     if (decision_make(job->bank, target, &decision, &reason)) return PLETHRON_OK;
     hit_counter counter = {.job = job, .decision = &decision, .hold_out = a->hold_out};
     const feature_rows rows = training_data_rows(&job->data);
-    TRY(predict_blocks(job->data.device, job->bank, &rows, count_hits, &counter, err));
+    const int64_t offsets[] = {0, (int64_t)decision.n_units};
+    const plethron_top likeliest = {
+        .n_top = 1, .n_groups = 1, .offsets = offsets, .units = decision.units, .needs_all = true};
+    TRY(predict_blocks(job->data.device, job->bank, &rows, &likeliest, count_hits, &counter, err));
     if (counter.trained.n_rows) print_count(job, target, "training", &counter.trained);
     if (counter.held_out.n_rows) print_count(job, target, "held-out", &counter.held_out);
 out:

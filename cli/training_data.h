@@ -2,7 +2,7 @@
 #ifndef PLETHRON_CLI_TRAINING_DATA_H
 #define PLETHRON_CLI_TRAINING_DATA_H
 
-#include "labels.h"
+#include "predictions.h"
 #include "units.h"
 
 typedef struct training_data {
