@@ -193,6 +193,35 @@ static bool show_plan(void *context, const plethron_progress *progress) {
     return true;
 }
 
+/* All predictions, then the likeliest units alone. */
+static void record_prediction(plethron_device *device, const problem *p, const plethron_bank *bank, const char *folder,
+                              const float *X) {
+    plethron_error err;
+    char label[64];
+    float *P = zeros(p->n_samples * p->n_units, sizeof *P);
+    int32_t *units = zeros(p->n_samples, sizeof *units);
+    const bool sparse = p->features == SPARSE;
+    const sparse_rows rows = make_rows(p);
+    const plethron_top top = {.n_top = 1};
+    const plethron_predictor_options options = {.struct_size = sizeof options, .sparse = sparse, .top = &top};
+    plethron_predictor *predictor = NULL;
+    snprintf(label, sizeof label, "%s/predict/%d", p->name, plethron_device_describe(device)->index);
+    recording_begin(label, folder);
+    if (sparse)
+        check(plethron_predict_sparse(device, bank, &rows.X, P, &err), label, &err);
+    else
+        check(plethron_predict(device, bank, X, p->n_samples, P, &err), label, &err);
+    check(plethron_predictor_open(device, bank, &options, &predictor, &err), label, &err);
+    if (sparse)
+        check(plethron_predictor_top_sparse(predictor, &rows.X, units, P, &err), label, &err);
+    else
+        check(plethron_predictor_top(predictor, X, p->n_samples, units, P, &err), label, &err);
+    plethron_predictor_close(predictor);
+    free_rows(&rows);
+    free(units);
+    free(P);
+}
+
 static void record_training(plethron_device *device, const problem *p, plethron_dataset *data, const char *strategy,
                             const char *folder, const float *X) {
     plethron_error err;
@@ -209,17 +238,7 @@ static void record_training(plethron_device *device, const problem *p, plethron_
     plethron_bank *bank = make_bank(p);
     const plethron_status status = plethron_train(data, bank, &how, &err);
     if (status != PLETHRON_ERROR_UNSUPPORTED) check(status, label, &err);
-    if (p->predict && !strategy) {
-        float *P = zeros(p->n_samples * p->n_units, sizeof *P);
-        snprintf(label, sizeof label, "%s/predict/%d", p->name, info->index);
-        if (p->features == SPARSE) {
-            const sparse_rows rows = make_rows(p);
-            check(plethron_predict_sparse(device, bank, &rows.X, P, &err), label, &err);
-            free_rows(&rows);
-        } else
-            check(plethron_predict(device, bank, X, p->n_samples, P, &err), label, &err);
-        free(P);
-    }
+    if (p->predict && !strategy) record_prediction(device, p, bank, folder, X);
     plethron_bank_close(bank);
 }
 

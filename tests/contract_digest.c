@@ -25,6 +25,30 @@ static void add_bytes(uint64_t *digest, const void *bytes, size_t n) {
     for (size_t i = 0; i < n; i++) *digest = (*digest ^ ((const unsigned char *)bytes)[i]) * 0x100000001B3u;
 }
 
+/* The likeliest units of each row: of all, and of two groups that share one. */
+static void add_likeliest(uint64_t *digest, const case_way *way, const test_case *c, const plethron_bank *bank) {
+    enum { N_TOP = 2, N_GROUPS = 2 };
+    const size_t n_samples = c->shape.n_samples;
+    const int64_t offsets[N_GROUPS + 1] = {0, 3, 5};
+    const int32_t in_groups[] = {0, 2, 1, 1, 0};
+    const plethron_top tops[] = {{.n_top = N_TOP}, {N_TOP, N_GROUPS, offsets, in_groups, true}};
+    int32_t *units = malloc(n_samples * N_GROUPS * N_TOP * sizeof *units);
+    float *p = malloc(n_samples * N_GROUPS * N_TOP * sizeof *p);
+    if (!units || !p) exit(EXIT_FAILURE);
+    for (size_t t = 0; t < sizeof tops / sizeof *tops; t++) {
+        const plethron_predictor_options options = {.struct_size = sizeof options, .top = &tops[t]};
+        const size_t n_results = n_samples * (tops[t].n_groups ? N_GROUPS : 1) * N_TOP;
+        plethron_predictor *predictor = NULL;
+        check_ok(plethron_predictor_open(way->device, bank, &options, &predictor, &case_error));
+        check_ok(plethron_predictor_top(predictor, c->X, n_samples, units, p, &case_error));
+        add_bytes(digest, units, n_results * sizeof *units);
+        add_bytes(digest, p, n_results * sizeof *p);
+        plethron_predictor_close(predictor);
+    }
+    free(p);
+    free(units);
+}
+
 /* Oclgrind (21.10) widens a true lane of a vector to 255 instead of 1, so its accuracy is left out on request. */
 static void add_case(uint64_t *digest, const case_way *way, case_shape shape, plethron_storage storage,
                      bool with_accuracy) {
@@ -41,6 +65,7 @@ static void add_case(uint64_t *digest, const case_way *way, case_shape shape, pl
     add_bytes(digest, bank->error_sum, shape.n_units * sizeof *bank->error_sum);
     if (with_accuracy) add_bytes(digest, bank->accuracy, shape.n_units * sizeof *bank->accuracy);
     add_bytes(digest, P, shape.n_samples * shape.n_units * sizeof *P);
+    add_likeliest(digest, way, c, bank);
     free(P);
     plethron_bank_close(bank);
     case_close(c);

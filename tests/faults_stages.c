@@ -163,6 +163,29 @@ static plethron_status predict(scene *s, plethron_error *err) {
     return plethron_predict(s->device, s->bank, X, N, s->P, err);
 }
 
+/* One of each group of the scene's units. */
+static const int64_t group_offsets[] = {0, 2, 3};
+static const int32_t group_units[] = {2, 0, 1};
+static const plethron_top likeliest = {1, COUNT(group_offsets) - 1, group_offsets, group_units, true};
+
+static plethron_status predict_top(scene *s, plethron_error *err) {
+    plethron_status status;
+    int32_t units[N * N_UNITS];
+    const plethron_predictor_options options = {.struct_size = sizeof options, .top = &likeliest};
+    plethron_predictor *predictor = NULL;
+    TRY(plethron_predictor_open(s->device, s->bank, &options, &predictor, err));
+    TRY(plethron_predictor_top(predictor, X, N, units, s->P, err));
+out:
+    plethron_predictor_close(predictor);
+    return status;
+}
+
+static plethron_status find_top(scene *s, plethron_error *err) {
+    static const float P[N * N_UNITS] = {0.5f, 0.25f, 1.0f};
+    int32_t units[N * N_UNITS];
+    return plethron_top_find(&likeliest, P, N, N_UNITS, units, s->P, err);
+}
+
 static plethron_status save(scene *s, plethron_error *err) {
     return plethron_bank_save(s->bank, s->model, err);
 }
@@ -219,12 +242,25 @@ static plethron_status create_sparse_dataset(scene *s, plethron_error *err) {
     return full_sparse_dataset(s->device, &s->dataset, err);
 }
 
+static const int64_t sparse_offsets[] = {0, 2, 2, 3};
+static const int32_t sparse_columns[] = {0, 2, 1};
+static const float sparse_values[] = {1.0f, 2.0f, 3.0f};
+static const plethron_sparse sparse_rows = {3, N_FEATURES, sparse_offsets, sparse_columns, sparse_values};
+
 static plethron_status predict_sparse(scene *s, plethron_error *err) {
-    static const int64_t offsets[] = {0, 2, 2, 3};
-    static const int32_t columns[] = {0, 2, 1};
-    static const float values[] = {1.0f, 2.0f, 3.0f};
-    const plethron_sparse rows = {3, N_FEATURES, offsets, columns, values};
-    return plethron_predict_sparse(s->device, s->bank, &rows, s->P, err);
+    return plethron_predict_sparse(s->device, s->bank, &sparse_rows, s->P, err);
+}
+
+static plethron_status predict_top_sparse(scene *s, plethron_error *err) {
+    plethron_status status;
+    int32_t units[N * N_UNITS];
+    const plethron_predictor_options options = {.struct_size = sizeof options, .sparse = true, .top = &likeliest};
+    plethron_predictor *predictor = NULL;
+    TRY(plethron_predictor_open(s->device, s->bank, &options, &predictor, err));
+    TRY(plethron_predictor_top_sparse(predictor, &sparse_rows, units, s->P, err));
+out:
+    plethron_predictor_close(predictor);
+    return status;
 }
 
 static plethron_status find_classes(scene *s, plethron_error *err) {
@@ -276,8 +312,10 @@ const stage stages[N_STAGES] = {
     {"data set", {open_device, create_dataset}},
     {"train", {open_device, create_dataset, create_bank, train}},
     {"predict", {open_device, create_bank, predict}},
+    {"predict the likeliest", {open_device, create_bank, predict_top}},
     {"ceilings", {open_device, measure_ceilings}},
     {"bank", {create_bank}},
+    {"the likeliest at hand", {find_top}},
     {"names of features", {create_bank, name_targets, name_features}},
     {"names of targets", {create_bank, name_features, name_targets}},
     {"names of classes", {create_bank, name_targets, name_classes}},
@@ -313,6 +351,7 @@ const stage sparse_stages[N_SPARSE_STAGES] = {
     {"train sparse", {open_device, create_sparse_dataset, create_full_bank, train_with_areas}},
     {"train sparse in batches", {open_device, create_sparse_dataset, create_batched_bank, train_with_areas}},
     {"predict sparse", {open_device, create_bank, predict_sparse}},
+    {"predict the likeliest of sparse rows", {open_device, create_bank, predict_top_sparse}},
     {"sparse svmlight", {open_sparse_svmlight}},
     {"sparse npz", {open_sparse_npz}},
 };

@@ -44,7 +44,7 @@ void stage_prepare(const stage *of, scene *s);
 step stage_last_step(const stage *of);
 
 /* First those with a device, then the others; with all that a data set and a bank may have; with sparse features. */
-enum { FIRST_WITH_KERNELS = 1, FIRST_WITHOUT_DEVICE = 5, N_STAGES = 26, N_FULL_STAGES = 5, N_SPARSE_STAGES = 6 };
+enum { FIRST_WITH_KERNELS = 1, FIRST_WITHOUT_DEVICE = 6, N_STAGES = 28, N_FULL_STAGES = 5, N_SPARSE_STAGES = 7 };
 extern const stage stages[N_STAGES], full_stages[N_FULL_STAGES], sparse_stages[N_SPARSE_STAGES];
 /* Goes on from a checkpoint; launches so much that it is handed to the device in between. */
 extern const stage resume_stage, flush_stage;

@@ -227,10 +227,12 @@ static void with_sparse_features(void **state) {
 }
 
 static void sparse_predictions_on_a_device(void **state) {
-    enum { PREDICT = 3 };
+    enum { PREDICT = 3, PREDICT_TOP = 4 };
     if (!scene_has_opencl(*state)) skip();
-    fail_every_call(&sparse_stages[PREDICT], *state, (faults_plan){.later_too = false}, PLAIN);
-    fail_every_call(&sparse_stages[PREDICT], *state, (faults_plan){.later_too = true}, PLAIN);
+    for (size_t i = PREDICT; i <= PREDICT_TOP; i++) {
+        fail_every_call(&sparse_stages[i], *state, (faults_plan){.later_too = false}, PLAIN);
+        fail_every_call(&sparse_stages[i], *state, (faults_plan){.later_too = true}, PLAIN);
+    }
 }
 
 static void a_failing_flush(void **state) {
