@@ -81,6 +81,17 @@ class Program:
         lines = self.run("predict", model, data, *options).stdout.splitlines()
         return lines[0], np.array([[float(field) for field in line.split(",")] for line in lines[1:]])
 
+    def check_top(self, model, data, k, *options):
+        """`predict --top K` prints the beginning of a sort of what `predict` prints."""
+        names, *rows = csv.reader(self.run("predict", model, data).stdout.splitlines())
+        top, *found = csv.reader(self.run("predict", model, data, "--top", k, *options).stdout.splitlines())
+        assert top == [f"{what}{c}" for c in range(1, k + 1) for what in ["top", "p"]]
+        assert len(found) == len(rows)
+        for row, fields in zip(rows, found):
+            row = row or [""]
+            order = sorted(range(len(row)), key=lambda j: (not row[j], -float(row[j] or 0)))[:k]
+            assert fields == [text for j in order for text in [names[j] if row[j] else "", row[j]]]
+
 
 @pytest.fixture
 def program(tmp_path):

@@ -156,6 +156,16 @@ def test_combinations_for_each_store(program):
     assert "store, 8 values" in shown and re.search(r"^ +3  s0001 +y ", shown, re.M)
 
 
+def test_likeliest_of_a_store(program):
+    """Rows of the stores 8 and 9 have none."""
+    store, X, y = make_stores()
+    data = write_rows(program, "t.csv", store, X, y, np.flatnonzero(store < 8))
+    more = write_rows(program, "more.csv", store, X, y, np.flatnonzero(store < 10))
+    program.run("train", data, *OPTIONS, "--entity", "store", "--l2", "0.01,0.1,0.01", "-o", "m.safetensors")
+    for k in [1, 3]:
+        program.check_top("m.safetensors", more, k)
+
+
 def test_hold_out_within_stores(program):
     store, X, y = make_stores()
     rows = np.flatnonzero(store < 30)

@@ -147,6 +147,24 @@ def test_top(digits):
     assert "10 units" in program.fails("predict", "digits.safetensors", DIGITS, "--top", "11")
 
 
+@pytest.mark.parametrize("device", ["host", None])
+def test_top_among_ties_and_nan(digits, device):
+    """Twenty units alike two by two, and ten that have diverged; in several blocks."""
+    program, _ = digits
+    rates = ["--lr", "0.5,1e38,0.5", "--epochs", "20"]
+    program.run("train", DIGITS, "--target", "digit", *rates, "--device", "host", "-o", "ties.safetensors")
+    where = ["--device", device] if device else []
+    for k in [1, 2, 22, 30]:
+        program.check_top("ties.safetensors", DIGITS, k, *LIMIT, *where)
+
+
+def test_classes_are_not_known_where_a_unit_has_diverged(digits):
+    program, _ = digits
+    program.run("train", DIGITS, "--target", "digit", "--lr", "1e38", "--epochs", "3", "-o", "nan.safetensors")
+    lines = program.run("predict", "nan.safetensors", DIGITS, "--classes").stdout.splitlines()
+    assert lines[0] == "digit" and len(lines) == 1798 and not any(lines[1:])
+
+
 def test_array_of_a_short_table(diabetes):
     _, p = diabetes.predict("d.safetensors", EXAMPLES / "people.csv")
     for name in ["p.npy", "p.safetensors"]:

@@ -128,6 +128,8 @@ def test_several_labels(program):
     program.run("train", "t.svm", *options, "--dense", "--strategy", "host", "-o", "d.safetensors")
     np.testing.assert_array_equal(program.model("s.safetensors")[0]["W"], program.model("d.safetensors")[0]["W"])
     assert program.predict("s.safetensors", "t.svm")[0] == "label=1,label=3"
+    for k in [1, 2]:
+        program.check_top("s.safetensors", "t.svm", k)
 
 
 def test_how_svmlight_is_read(program, thin):
