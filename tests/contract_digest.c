@@ -4,6 +4,7 @@
  *
  *     contract_digest                                       some trainings in every way there is (cases.h)
  *     contract_digest ways                                  the strategies with the tilings
+ *     contract_digest likeliest SELECTOR                    the likeliest units that one predictor finds
  *     contract_digest STRATEGY TILING SAMPLES FEATURES UNITS [STORAGE]   one training; the tiling "planned": the
  *                                                                        strategy's choice, "native": the host's;
  * features stored as STORAGE (a number of plethron_storage) */
@@ -21,30 +22,28 @@ static const case_shape usual_shapes[] = {
 };
 
 /* FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */
+#define FIRST_DIGEST UINT64_C(0xCBF29CE484222325)
 static void add_bytes(uint64_t *digest, const void *bytes, size_t n) {
     for (size_t i = 0; i < n; i++) *digest = (*digest ^ ((const unsigned char *)bytes)[i]) * 0x100000001B3u;
 }
 
-/* The likeliest units of each row: of all, and of two groups that share one. */
-static void add_likeliest(uint64_t *digest, const case_way *way, const test_case *c, const plethron_bank *bank) {
+/* The likeliest units of each row: of two groups that share a unit. */
+static void add_likeliest(uint64_t *digest, plethron_device *device, const test_case *c, const plethron_bank *bank) {
     enum { N_TOP = 2, N_GROUPS = 2 };
-    const size_t n_samples = c->shape.n_samples;
-    const int64_t offsets[N_GROUPS + 1] = {0, 3, 5};
-    const int32_t in_groups[] = {0, 2, 1, 1, 0};
-    const plethron_top tops[] = {{.n_top = N_TOP}, {N_TOP, N_GROUPS, offsets, in_groups, true}};
-    int32_t *units = malloc(n_samples * N_GROUPS * N_TOP * sizeof *units);
-    float *p = malloc(n_samples * N_GROUPS * N_TOP * sizeof *p);
+    const size_t n_results = c->shape.n_samples * N_GROUPS * N_TOP;
+    const int64_t offsets[N_GROUPS + 1] = {0, 3, 20};
+    const int32_t in_groups[] = {0, 2, 1, 1, 2, 2, 0, 1, 2, 0, 0, 1, 1, 2, 2, 1, 0, 0, 0, 2};
+    const plethron_top top = {N_TOP, N_GROUPS, offsets, in_groups, true};
+    const plethron_predictor_options options = {.struct_size = sizeof options, .top = &top};
+    plethron_predictor *predictor = NULL;
+    int32_t *units = malloc(n_results * sizeof *units);
+    float *p = malloc(n_results * sizeof *p);
     if (!units || !p) exit(EXIT_FAILURE);
-    for (size_t t = 0; t < sizeof tops / sizeof *tops; t++) {
-        const plethron_predictor_options options = {.struct_size = sizeof options, .top = &tops[t]};
-        const size_t n_results = n_samples * (tops[t].n_groups ? N_GROUPS : 1) * N_TOP;
-        plethron_predictor *predictor = NULL;
-        check_ok(plethron_predictor_open(way->device, bank, &options, &predictor, &case_error));
-        check_ok(plethron_predictor_top(predictor, c->X, n_samples, units, p, &case_error));
-        add_bytes(digest, units, n_results * sizeof *units);
-        add_bytes(digest, p, n_results * sizeof *p);
-        plethron_predictor_close(predictor);
-    }
+    check_ok(plethron_predictor_open(device, bank, &options, &predictor, &case_error));
+    check_ok(plethron_predictor_top(predictor, c->X, c->shape.n_samples, units, p, &case_error));
+    add_bytes(digest, units, n_results * sizeof *units);
+    add_bytes(digest, p, n_results * sizeof *p);
+    plethron_predictor_close(predictor);
     free(p);
     free(units);
 }
@@ -65,7 +64,6 @@ static void add_case(uint64_t *digest, const case_way *way, case_shape shape, pl
     add_bytes(digest, bank->error_sum, shape.n_units * sizeof *bank->error_sum);
     if (with_accuracy) add_bytes(digest, bank->accuracy, shape.n_units * sizeof *bank->accuracy);
     add_bytes(digest, P, shape.n_samples * shape.n_units * sizeof *P);
-    add_likeliest(digest, way, c, bank);
     free(P);
     plethron_bank_close(bank);
     case_close(c);
@@ -73,12 +71,29 @@ static void add_case(uint64_t *digest, const case_way *way, case_shape shape, pl
 
 static void print_digest(const case_way *way, const case_shape *shapes, size_t n_shapes, plethron_storage storage,
                          bool with_accuracy) {
-    uint64_t digest = 0xCBF29CE484222325u;
+    uint64_t digest = FIRST_DIGEST;
     for (size_t s = 0; s < n_shapes; s++) add_case(&digest, way, shapes[s], storage, with_accuracy);
     if (case_bits_hold(way))
         printf("%016" PRIx64 " %s\n", digest, way->name);
     else
         printf("none %s\n", way->name);
+}
+
+static int print_likeliest(const char *selector) {
+    const case_shape shape = {17, 18, 3, UNITS_ALIKE, PLETHRON_REDUCTION_MEAN};
+    const plethron_bank_options options = {.struct_size = sizeof options, .init = PLETHRON_INIT_NORMAL};
+    uint64_t digest = FIRST_DIGEST;
+    plethron_device *device = NULL;
+    plethron_bank *bank = NULL;
+    test_case *c = case_open(shape, 1);
+    check_ok(plethron_device_open(selector, &device, &case_error));
+    check_ok(plethron_bank_create(shape.n_features, shape.n_units, &options, &bank, &case_error));
+    add_likeliest(&digest, device, c, bank);
+    printf("%016" PRIx64 " %s\n", digest, plethron_device_describe(device)->name);
+    plethron_bank_close(bank);
+    plethron_device_close(device);
+    case_close(c);
+    return EXIT_SUCCESS;
 }
 
 static int print_ways(void) {
@@ -101,9 +116,10 @@ static size_t number(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    enum { ALL = 1, WAYS = 2, ONE = 6, ONE_STORED = 7 }; /* argc */
+    enum { ALL = 1, WAYS = 2, LIKELIEST = 3, ONE = 6, ONE_STORED = 7 }; /* argc */
     static case_ways ways;
     if (argc == WAYS) return print_ways();
+    if (argc == LIKELIEST) return print_likeliest(argv[2]);
     if (argc != ALL && argc != ONE && argc != ONE_STORED) return EXIT_FAILURE;
     const plethron_storage storage = argc == ONE_STORED ? (plethron_storage)number(argv[ONE]) : PLETHRON_STORAGE_F32;
     case_has_few_features = argc != ALL && number(argv[4]) <= 16;

@@ -65,4 +65,21 @@ for way in "staged wide-8x2" "staged group-small" "fused group-small" "rows grou
     # shellcheck disable=SC2086
     check $way "17 18 3 $bytes" --uninitialized --build-options -cl-opt-disable
 done
+
+# check_likeliest OPTION...: kernels/top.cl behind a prediction.
+check_likeliest() {
+    local log=$folder/log want got
+    want=$("$digest" likeliest host)
+    : >"$log"
+    got=$(oclgrind --log "$log" "$@" "$digest" likeliest 0)
+    echo "$got (likeliest: $*)"
+    if [ -s "$log" ] || [ "$got" != "${want%% *} Oclgrind Simulator" ]; then
+        head -n 40 "$log"
+        echo "FAILED: likeliest: Oclgrind reports the above, or the digest is not $want"
+        failures=$((failures + 1))
+    fi
+}
+
+check_likeliest --data-races
+check_likeliest --uninitialized --build-options -cl-opt-disable
 [ "$failures" -eq 0 ]
