@@ -170,11 +170,10 @@ static const plethron_top likeliest = {1, COUNT(group_offsets) - 1, group_offset
 
 static plethron_status predict_top(scene *s, plethron_error *err) {
     plethron_status status;
-    int32_t units[N * N_UNITS];
     const plethron_predictor_options options = {.struct_size = sizeof options, .top = &likeliest};
     plethron_predictor *predictor = NULL;
     TRY(plethron_predictor_open(s->device, s->bank, &options, &predictor, err));
-    TRY(plethron_predictor_top(predictor, X, N, units, s->P, err));
+    TRY(plethron_predictor_top(predictor, X, N, s->units, s->P, err));
 out:
     plethron_predictor_close(predictor);
     return status;
@@ -182,8 +181,7 @@ out:
 
 static plethron_status find_top(scene *s, plethron_error *err) {
     static const float P[N * N_UNITS] = {0.5f, 0.25f, 1.0f};
-    int32_t units[N * N_UNITS];
-    return plethron_top_find(&likeliest, P, N, N_UNITS, units, s->P, err);
+    return plethron_top_find(&likeliest, P, N, N_UNITS, s->units, s->P, err);
 }
 
 static plethron_status save(scene *s, plethron_error *err) {
@@ -253,11 +251,10 @@ static plethron_status predict_sparse(scene *s, plethron_error *err) {
 
 static plethron_status predict_top_sparse(scene *s, plethron_error *err) {
     plethron_status status;
-    int32_t units[N * N_UNITS];
     const plethron_predictor_options options = {.struct_size = sizeof options, .sparse = true, .top = &likeliest};
     plethron_predictor *predictor = NULL;
     TRY(plethron_predictor_open(s->device, s->bank, &options, &predictor, err));
-    TRY(plethron_predictor_top_sparse(predictor, &sparse_rows, units, s->P, err));
+    TRY(plethron_predictor_top_sparse(predictor, &sparse_rows, s->units, s->P, err));
 out:
     plethron_predictor_close(predictor);
     return status;

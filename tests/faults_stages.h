@@ -22,6 +22,7 @@ typedef struct scene {
     plethron_classes *classes;
     plethron_labels *labels;
     float P[SCENE_SAMPLES * SCENE_UNITS];
+    int32_t units[SCENE_SAMPLES * SCENE_UNITS]; /* here like P: a kernel that cannot be waited for may still write */
 } scene;
 
 /* A scene with a model and a checkpoint in its folders, as a test's state. */
