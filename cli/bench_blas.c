@@ -320,8 +320,7 @@ plethron_status bench_blas_measure(const bench_problem *p, const bench_blas *bla
                       shape->name, row->error, blas->description);
         goto out;
     }
-    for (int i = 0; row->n_repeats > 1 && i < row->n_repeats; i++)
-        seconds[i] = run_once(&run, predict ? result : NULL);
+    for (int i = 0; row->n_repeats > 1 && i < row->n_repeats; i++) seconds[i] = run_once(&run, predict ? result : NULL);
     row->end_to_end = bench_summary(seconds, (size_t)row->n_repeats);
     row->device_time = row->end_to_end;
 out:

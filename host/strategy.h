@@ -50,7 +50,7 @@ struct strategy {
 /* What a launch adds to a cost: 2.5 us, in the nominal seconds of cost(), a quarter as long as real ones. */
 #define STRATEGY_LAUNCH_COST 1e-5
 
-/* What the steps of kernels of their own take, a weight: they read and write a unit's arrays, which `resident` keeps. */
+/* What steps by kernels of their own take, a weight: they read and write a unit's arrays, which `resident` keeps. */
 #define STRATEGY_STEP_COST 1.2e-9
 
 /* A row and unit's sigmoid, where it is not hidden: as much as so many features. */
