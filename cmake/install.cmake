@@ -3,7 +3,8 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/plethron)
 
-install(FILES include/plethron.h include/plethron_files.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES include/plethron.h include/plethron_files.h include/plethron_prediction.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS plethron_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 # Two sets of targets: who links the shared library needs none of the libraries that the static one stands on.
