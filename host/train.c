@@ -308,6 +308,14 @@ static int64_t adapt_chunk(int64_t chunk, double took_s) {
     return chunk;
 }
 
+/* Epochs that a tenth of chunk_s would have room for on the nominal device of the costs: one that is much slower is met
+ * by few of them, and short trainings on any are one chunk. */
+static int64_t first_chunk(const training *self) {
+    const double epoch_s = self->plan.strategy->cost(&self->problem);
+    const double count = 0.1 * chunk_s / epoch_s;
+    return count >= INT32_MAX ? INT32_MAX : count > 1.0 ? (int64_t)count : 1;
+}
+
 static plethron_status give_checkpoint(training *self, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     if (!self->checkpoint) return status;
@@ -333,7 +341,7 @@ static plethron_status run_epochs(training *self, plethron_error *err) {
         TRY(measure(self, err));
         if (self->epochs_run % every == 0) tell_measures(self);
     }
-    for (int64_t chunk = 1; go_on;) {
+    for (int64_t chunk = first_chunk(self); go_on;) {
         TRY(compact(self, n_live, err));
         int64_t count = smaller(chunk, self->n_epochs - self->epochs_run);
         if (every > 0) count = smaller(count, every - self->epochs_run % every);
