@@ -301,19 +301,13 @@ static bool tell_progress(const training *self, size_t n_live) {
     return self->options.on_progress(self->options.context, &progress);
 }
 
-/* Twice as many epochs while a chunk takes less than half of chunk_s, half as many when it takes more than twice. */
+/* As many epochs as take half of chunk_s, by what the last ones took, but no leap: the first are few and say little. */
 static int64_t adapt_chunk(int64_t chunk, double took_s) {
-    if (took_s < 0.5 * chunk_s && chunk < INT32_MAX) return 2 * chunk;
+    enum { MOST_GROWTH = 16 };
+    const double growth = fmin(0.5 * chunk_s / took_s, MOST_GROWTH);
+    if (growth > 1.0) return (int64_t)fmin(ceil(growth * (double)chunk), INT32_MAX);
     if (took_s > 2.0 * chunk_s && chunk > 1) return chunk / 2;
     return chunk;
-}
-
-/* Epochs that a tenth of chunk_s would have room for on the nominal device of the costs: one that is much slower is met
- * by few of them, and short trainings on any are one chunk. */
-static int64_t first_chunk(const training *self) {
-    const double epoch_s = self->plan.strategy->cost(&self->problem);
-    const double count = 0.1 * chunk_s / epoch_s;
-    return count >= INT32_MAX ? INT32_MAX : count > 1.0 ? (int64_t)count : 1;
 }
 
 static plethron_status give_checkpoint(training *self, plethron_error *err) {
@@ -341,7 +335,7 @@ static plethron_status run_epochs(training *self, plethron_error *err) {
         TRY(measure(self, err));
         if (self->epochs_run % every == 0) tell_measures(self);
     }
-    for (int64_t chunk = first_chunk(self); go_on;) {
+    for (int64_t chunk = 1; go_on;) {
         TRY(compact(self, n_live, err));
         int64_t count = smaller(chunk, self->n_epochs - self->epochs_run);
         if (every > 0) count = smaller(count, every - self->epochs_run % every);
