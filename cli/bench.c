@@ -15,7 +15,7 @@
 static const char help[] =
     "Measures training and prediction on devices and on the CPU by other means, and says how near each comes to what "
     "its\n"
-    "hardware can do. Every result is checked against plain loops in double precision before any time is taken.\n"
+    "hardware can do. Every result is checked against plain loops in double precision before its time counts.\n"
     "\n"
     "usage: plethron bench [OPTIONS]\n"
     "\n"
@@ -320,10 +320,7 @@ static plethron_status measure(bench_job *job, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     TRY(open_devices(job, err));
     job->document = bench_document_new(job->a->seed);
-    if (!job->document) {
-        status = bench_no_memory(err);
-        goto out;
-    }
+    if (!job->document) TRY(bench_no_memory(err));
     TRY(open_baselines(job, err));
     TRY(measure_ceilings(job, err));
     TRY(measure_cases(job, err));
@@ -347,10 +344,8 @@ static plethron_status bench(bench_job *job, plethron_error *err) {
         TRY(bench_document_read(a->from, &job->document, err));
     else
         TRY(measure(job, err));
-    if ((peers && !bench_document_merge(job->document, peers)) || !bench_document_compare_rows(job->document)) {
-        status = bench_no_memory(err);
-        goto out;
-    }
+    if ((peers && !bench_document_merge(job->document, peers)) || !bench_document_compare_rows(job->document))
+        TRY(bench_no_memory(err));
     bench_print_table(job->document);
     if (old) bench_print_ratios(job->document, old, a->compare);
     if (a->json) TRY(bench_document_write(job->document, a->json, err));

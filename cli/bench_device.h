@@ -4,9 +4,9 @@
 
 #include "bench_row.h"
 
-/* Runs the case once, checks the result, and runs it several times more. Fails where the result is wrong: a wrong
- * result is not timed. `selector` names the device in the row. A training that would take longer than most_s is refused
- * as unsupported, after a few of its epochs. */
+/* Runs the case once, checks the result, and runs it several times more, unless it is long (bench_repeats). Fails where
+ * the result is wrong: its time does not count. `selector` names the device in the row. A training that would take
+ * longer than most_s is refused as unsupported, after a few of its epochs. */
 plethron_status bench_device_measure(const bench_problem *problem, plethron_device *device, const char *selector,
                                      double most_s, bench_row *row, plethron_error *err);
 

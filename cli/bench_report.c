@@ -105,7 +105,7 @@ static void write_head(FILE *page, const json_t *document) {
     picture_html(page, bench_text(document, "plethron"));
     fputs(" ", page);
     picture_html(page, bench_text(document, "commit"));
-    fputs(". Every result was checked against double precision before its time was taken.</p>\n", page);
+    fputs(". Every result was checked against double precision before its time counted.</p>\n", page);
 }
 
 static plethron_status write_device(FILE *page, const json_t *document, const json_t *device, bool has_pictures,

@@ -19,6 +19,11 @@ uint64_t dataset_feature_bytes(const plethron_dataset *dataset) {
     return ((uint64_t)dataset->y_stride * dataset_value_bytes(dataset->storage) + steps) * dataset->n_features;
 }
 
+bool dataset_exceeds_cache(const plethron_dataset *dataset) {
+    const uint64_t cache_bytes = device_cache_bytes(dataset->device);
+    return cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
+}
+
 static const struct {
     const char *name;
     size_t bytes;

@@ -53,6 +53,8 @@ size_t dataset_n_ranges(const plethron_dataset *dataset);
 double dataset_n_products(const plethron_dataset *dataset);
 /* Bytes of the features on the device. */
 uint64_t dataset_feature_bytes(const plethron_dataset *dataset);
+/* Whether X is more than the device's last cache holds, if it has one. */
+bool dataset_exceeds_cache(const plethron_dataset *dataset);
 
 /* Bytes of a value of X; what its storage is called. */
 size_t dataset_value_bytes(plethron_storage storage);

@@ -53,6 +53,9 @@ struct strategy {
 /* What steps by kernels of their own take, a weight: they read and write a unit's arrays, which `resident` keeps. */
 #define STRATEGY_STEP_COST 1.2e-9
 
+/* Reading a float of X from memory takes as long as so many features of a unit. */
+#define STRATEGY_READING_FEATURES 6.0
+
 /* A row and unit's sigmoid, where it is not hidden: as much as so many features. */
 #define STRATEGY_SIGMOID_FEATURES 14.0
 

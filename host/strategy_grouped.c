@@ -110,14 +110,13 @@ static size_t scratch_floats(const train_problem *problem, const train_plan *pla
 
 /* Flops over a nominal rate, and what each unit's step takes; only comparisons between strategies of one device count.
  * A unit is one core's, unless it has many rows: these are read anew each epoch, which takes longer where no cache
- * holds X, as long as `rows` takes to read floats, whatever they are stored as. */
+ * holds X, a little longer than `rows` takes to read floats (which it leaves ties to), whatever they are stored as. */
 static double cost(const train_problem *problem) {
     static const double sigmoid_features = 4.0, alone_features = 20.0, reading = 6.1, unit_s = 6e-8;
     const plethron_dataset *dataset = problem->dataset;
     const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
-    const uint64_t cache_bytes = device_cache_bytes(dataset->device);
     const bool has_many = problem_max_rows(problem) > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS;
-    const bool is_read = has_many && cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
+    const bool is_read = has_many && dataset_exceeds_cache(dataset);
     const size_t busy = has_many ? problem->n_units : size_divide_up(problem->n_units, n_cores) * n_cores;
     const double rows = (double)all_tiles(problem) * DATASET_TILE / (double)problem->n_units;
     const double n_features = (double)dataset->n_features + (has_many ? alone_features : sigmoid_features);

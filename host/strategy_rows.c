@@ -122,12 +122,10 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
     return false;
 }
 
-/* Flops over a nominal rate, in the currency of `fused`, whose lanes are units. Reading X in floats takes as long as
- * six. */
+/* Flops over a nominal rate, in the currency of `fused`, whose lanes are units. */
 static double cost(const train_problem *problem) {
-    enum { READING_FLOATS = 6 };
     const plethron_dataset *dataset = problem->dataset;
-    const double reading = (double)READING_FLOATS * (double)dataset_value_bytes(dataset->storage) / sizeof(float);
+    const double reading = STRATEGY_READING_FEATURES * (double)dataset_value_bytes(dataset->storage) / sizeof(float);
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
     const rows_shape shape = choose_shape(dataset->device, &tiling, first_shard(problem), dataset->n_features);
     const double units = (double)pass_cost(problem->n_units, shape.pass_units);

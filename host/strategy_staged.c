@@ -25,14 +25,11 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
 /* Flops over a nominal rate; only comparisons between strategies of one device count. Where no cache holds X, each of
  * the two products waits for it, as long as `rows` takes to read it. */
 static double cost(const train_problem *problem) {
-    static const double reading = 6.0;
     const plethron_dataset *dataset = problem->dataset;
     const double n_units = (double)tiling_lanes(dataset->device, problem->n_units);
     const double n_features = (double)dataset->n_features + STRATEGY_SIGMOID_FEATURES;
-    const uint64_t cache_bytes = device_cache_bytes(dataset->device);
-    const bool is_read = cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
-    const double x_s =
-        is_read ? 2.0 * 4.0 * (double)dataset->n_samples * (double)dataset->n_features * reading / 1e11 : 0.0;
+    const double x_floats = 2.0 * (double)dataset->n_samples * (double)dataset->n_features;
+    const double x_s = dataset_exceeds_cache(dataset) ? 4.0 * x_floats * STRATEGY_READING_FEATURES / 1e11 : 0.0;
     const double steps_s = n_units * (double)(dataset->n_features + 1) * STRATEGY_STEP_COST;
     return 4.0 * (double)dataset->n_samples * n_features * n_units / 1e11 + x_s + steps_s + 4 * STRATEGY_LAUNCH_COST;
 }

@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include "bank.h"
+#include "device.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -34,6 +35,33 @@ plethron_device *support_device(const char *selector) {
     plethron_device *device = NULL;
     assert_works(plethron_device_open(selector, &device, &err), &err);
     return device;
+}
+
+void support_on_every_device(void (*check)(plethron_device *device)) {
+    enum { MARGIN = 64 };
+    plethron_error err;
+    plethron_device_list *devices = NULL;
+    assert_works(plethron_device_list_open(&devices, &err), &err);
+    for (size_t d = 0; d < plethron_device_list_count(devices); d++) {
+        char selector[32] = "host";
+        const int index = plethron_device_list_get(devices, d)->index;
+        if (index >= 0) snprintf(selector, sizeof selector, "%d", index);
+        plethron_device *device = support_device(selector);
+        device_guard_buffers(device, MARGIN);
+        check(device);
+        assert_int_equal(device_guard_violations(device), 0);
+        plethron_device_close(device);
+    }
+    plethron_device_list_close(devices);
+}
+
+void support_on_two_devices(void (*check)(plethron_device *device)) {
+    const char *selectors[] = {"host", NULL};
+    for (size_t d = 0; d < COUNT(selectors); d++) {
+        plethron_device *device = support_device(selectors[d]);
+        check(device);
+        plethron_device_close(device);
+    }
 }
 
 plethron_dataset *support_dataset(plethron_device *device, const float *X, size_t n_samples, size_t n_features,

@@ -25,6 +25,10 @@ void support_fails(plethron_status expected, plethron_status status, const pleth
 
 /* A device, data set, bank or unit's values; the test fails where they cannot be had. `options` may be NULL. */
 plethron_device *support_device(const char *selector);
+/* Calls `check` with every device that is listed, its buffers between margins that must stay as they are; and with the
+ * host and the default device. */
+void support_on_every_device(void (*check)(plethron_device *device));
+void support_on_two_devices(void (*check)(plethron_device *device));
 plethron_dataset *support_dataset(plethron_device *device, const float *X, size_t n_samples, size_t n_features,
                                   const float *Y, size_t n_targets, bool standardize);
 plethron_bank *support_bank(size_t n_features, size_t n_units, const plethron_bank_options *options);

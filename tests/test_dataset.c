@@ -139,23 +139,14 @@ static void check_small_noise_on_a_large_offset(plethron_device *device) {
     free(X);
 }
 
-static void on_each_device(void (*check)(plethron_device *device)) {
-    const char *selectors[] = {"host", NULL};
-    for (size_t d = 0; d < COUNT(selectors); d++) {
-        plethron_device *device = support_device(selectors[d]);
-        check(device);
-        plethron_device_close(device);
-    }
-}
-
 static void moments_and_values(void **state) {
     (void)state;
-    on_each_device(check_moments_and_values);
+    support_on_two_devices(check_moments_and_values);
 }
 
 static void small_noise_on_a_large_offset(void **state) {
     (void)state;
-    on_each_device(check_small_noise_on_a_large_offset);
+    support_on_two_devices(check_small_noise_on_a_large_offset);
 }
 
 /* ---- Refusals ---------------------------------------------------------------------------------------------------- */
@@ -190,7 +181,7 @@ static void check_memory(plethron_device *device) {
 
 static void more_than_the_device_holds(void **state) {
     (void)state;
-    on_each_device(check_memory);
+    support_on_two_devices(check_memory);
 }
 
 static void refusals(void **state) {
@@ -329,7 +320,7 @@ static void check_one_class(plethron_device *device) {
 
 static void one_class_detection(void **state) {
     (void)state;
-    on_each_device(check_one_class);
+    support_on_two_devices(check_one_class);
 }
 
 int main(void) {

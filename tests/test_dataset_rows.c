@@ -28,15 +28,6 @@ static int fill(void **state) {
     return 0;
 }
 
-static void on_each_device(void (*check)(plethron_device *device)) {
-    const char *selectors[] = {"host", NULL};
-    for (size_t d = 0; d < COUNT(selectors); d++) {
-        plethron_device *device = support_device(selectors[d]);
-        check(device);
-        plethron_device_close(device);
-    }
-}
-
 static plethron_dataset_options all_options(void) {
     return (plethron_dataset_options){.struct_size = sizeof(plethron_dataset_options),
                                       .sample_weights = weights,
@@ -117,7 +108,7 @@ static void place(plethron_device *device) {
 
 static void placing(void **state) {
     (void)state;
-    on_each_device(place);
+    support_on_two_devices(place);
 }
 
 /* With entities each is standardised by its own rows; one without rows has nothing to divide by. */
@@ -143,7 +134,7 @@ static void standardize_entities(plethron_device *device) {
 
 static void standardising_entities(void **state) {
     (void)state;
-    on_each_device(standardize_entities);
+    support_on_two_devices(standardize_entities);
 }
 
 /* ---- Refusals ---------------------------------------------------------------------------------------------------- */
@@ -209,9 +200,9 @@ static void refuse_entities(plethron_device *device) {
 
 static void refusals(void **state) {
     (void)state;
-    on_each_device(refuse_weights);
-    on_each_device(refuse_folds);
-    on_each_device(refuse_entities);
+    support_on_two_devices(refuse_weights);
+    support_on_two_devices(refuse_folds);
+    support_on_two_devices(refuse_entities);
 }
 
 /* ---- Making folds ------------------------------------------------------------------------------------------------ */

@@ -28,11 +28,10 @@ static void check_blocks(plethron_predictor *predictor, const float *X, const fl
     free(P);
 }
 
-static void check_device(const char *selector) {
+static void check_blocks_on(plethron_device *device) {
     static const size_t memory_bytes[] = {0, 1, 100000, 1000000};
     static const size_t blocks[] = {1, 17, 333, N_ROWS};
     plethron_error err;
-    plethron_device *device = support_device(selector);
     plethron_bank *bank = make_bank();
     const float *X = values + (N_FEATURES + 1) * N_UNITS;
     float *want = malloc(N_ROWS * N_UNITS * sizeof *want);
@@ -49,25 +48,11 @@ static void check_device(const char *selector) {
     }
     free(want);
     plethron_bank_close(bank);
-    plethron_device_close(device);
-}
-
-static void on_every_device(void (*check)(const char *selector)) {
-    plethron_error err;
-    plethron_device_list *devices = NULL;
-    assert_works(plethron_device_list_open(&devices, &err), &err);
-    for (size_t d = 0; d < plethron_device_list_count(devices); d++) {
-        char selector[32] = "host";
-        const int index = plethron_device_list_get(devices, d)->index;
-        if (index >= 0) snprintf(selector, sizeof selector, "%d", index);
-        check(selector);
-    }
-    plethron_device_list_close(devices);
 }
 
 static void blocks_have_the_same_bits(void **state) {
     (void)state;
-    on_every_device(check_device);
+    support_on_every_device(check_blocks_on);
 }
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------------ */
@@ -116,25 +101,21 @@ static void check_shape(plethron_device *device, size_t n_features, size_t n_uni
     plethron_bank_close(bank);
 }
 
-static void check_shapes(const char *selector) {
+static void check_shapes(plethron_device *device) {
     static const size_t features[] = {1, 3, 16, 17, 64}, units[] = {1, 2, 3, 16, 17, 64, 100};
-    plethron_device *device = support_device(selector);
     shape_room *room = calloc(1, sizeof *room);
     assert_non_null(room);
     plethron_bank_close(make_bank()); /* sets the values */
     for (size_t e = 0; e < COUNT(room->X); e++) room->X[e] = values[e % COUNT(values)];
-    device_guard_buffers(device, MARGIN);
     for (size_t k = 0; k < COUNT(features); k++)
         for (size_t u = 0; u < COUNT(units); u++)
             if (plethron_device_describe(device)->bits_hold) check_shape(device, features[k], units[u], room);
-    assert_int_equal(device_guard_violations(device), 0);
     free(room);
-    plethron_device_close(device);
 }
 
 static void every_shape_has_the_bits_of_its_rows(void **state) {
     (void)state;
-    on_every_device(check_shapes);
+    support_on_every_device(check_shapes);
 }
 
 /* Kernels and weights are uploaded once, whatever the number of blocks; a device that shares memory is lent them. */

@@ -7,29 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARGIN = 64 };
-
 static void *allocate(size_t count, size_t size) {
     void *memory = calloc(count + 1, size);
     assert_non_null(memory);
     return memory;
-}
-
-static void on_every_device(void (*check)(plethron_device *device)) {
-    plethron_error err;
-    plethron_device_list *devices = NULL;
-    assert_works(plethron_device_list_open(&devices, &err), &err);
-    for (size_t d = 0; d < plethron_device_list_count(devices); d++) {
-        char selector[32] = "host";
-        const int index = plethron_device_list_get(devices, d)->index;
-        if (index >= 0) snprintf(selector, sizeof selector, "%d", index);
-        plethron_device *device = support_device(selector);
-        device_guard_buffers(device, MARGIN);
-        check(device);
-        assert_int_equal(device_guard_violations(device), 0);
-        plethron_device_close(device);
-    }
-    plethron_device_list_close(devices);
 }
 
 /* ---- The reference ----------------------------------------------------------------------------------------------- */
@@ -215,7 +196,7 @@ static void check_stages(plethron_device *device) {
 
 static void the_kernel_in_both_shapes(void **state) {
     (void)state;
-    on_every_device(check_stages);
+    support_on_every_device(check_stages);
 }
 
 /* ---- Predictors -------------------------------------------------------------------------------------------------- */
@@ -305,7 +286,7 @@ static void check_predictors(plethron_device *device) {
 
 static void predictors_find_what_all_predictions_hold(void **state) {
     (void)state;
-    on_every_device(check_predictors);
+    support_on_every_device(check_predictors);
 }
 
 /* Of sparse rows predictions would come back on every OpenCL device. */
@@ -330,7 +311,7 @@ static void check_transfers(plethron_device *device) {
 
 static void only_results_come_back(void **state) {
     (void)state;
-    on_every_device(check_transfers);
+    support_on_every_device(check_transfers);
 }
 
 /* ---- Refusals ---------------------------------------------------------------------------------------------------- */

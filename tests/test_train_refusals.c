@@ -14,15 +14,6 @@ static const float weights[N] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 static const uint8_t folds[N] = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2};
 static const int64_t offsets[] = {0, 5, 5, N};
 
-static void on_each_device(void (*check)(plethron_device *device)) {
-    const char *selectors[] = {"host", NULL};
-    for (size_t d = 0; d < COUNT(selectors); d++) {
-        plethron_device *device = support_device(selectors[d]);
-        check(device);
-        plethron_device_close(device);
-    }
-}
-
 static plethron_dataset *make(plethron_device *device, bool with_entities) {
     plethron_error err;
     plethron_dataset *dataset = NULL;
@@ -81,7 +72,7 @@ static void refuse_rows(plethron_device *device) {
 
 static void rows_that_do_not_exist(void **state) {
     (void)state;
-    on_each_device(refuse_rows);
+    support_on_two_devices(refuse_rows);
 }
 
 static void refuse_entities(plethron_device *device) {
@@ -102,7 +93,7 @@ static void refuse_entities(plethron_device *device) {
 
 static void entities_that_do_not_fit(void **state) {
     (void)state;
-    on_each_device(refuse_entities);
+    support_on_two_devices(refuse_entities);
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -132,7 +123,7 @@ static void refuse_too_much(plethron_device *device) {
 
 static void banks_that_do_not_fit(void **state) {
     (void)state;
-    on_each_device(refuse_too_much);
+    support_on_two_devices(refuse_too_much);
 }
 
 int main(void) {
