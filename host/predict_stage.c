@@ -8,7 +8,7 @@
 
 enum { STRIP_ROWS = 512 }; /* of an item on CPUs: enough to be worth loading the weights */
 
-/* What an item of predict.cl holds in registers. */
+/* What an item of predict_item.cl holds in registers. */
 typedef struct item_shape {
     size_t lanes, vectors, rows;
 } item_shape;
@@ -36,10 +36,11 @@ static item_shape choose_shape(size_t width, size_t n_units) {
 }
 
 static plethron_status open_items(predict_stage *stage, plethron_error *err) {
-    static const char *const sources[] = {"arithmetic.cl", "predict.cl"};
     char options[128];
     const unsigned width = device_vector_width(stage->device);
     const item_shape shape = choose_shape(width, stage->n_units);
+    const char *kernel = shape.vectors == 1 ? "predict_few.cl" : "predict_many.cl";
+    const char *const sources[] = {"arithmetic.cl", "predict_item.cl", kernel};
     stage->panel_units = shape.lanes * shape.vectors;
     snprintf(options, sizeof options, "-DUNIT_VECTOR=%u -DLANES=%zu -DITEM_VECTORS=%zu -DITEM_ROWS=%zu -DSTRIP_ROWS=%d",
              width, shape.lanes, shape.vectors, shape.rows, STRIP_ROWS);

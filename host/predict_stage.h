@@ -1,5 +1,5 @@
-/* P = sigmoid(X W + b) of dense rows as the caller has them, by all units of a bank: kernels/predict.cl on CPUs,
- * predict_group.cl on GPUs, host_loops on the host. */
+/* P = sigmoid(X W + b) of dense rows as the caller has them, by all units of a bank: kernels/predict_few.cl and
+ * predict_many.cl on CPUs, predict_group.cl on GPUs, host_loops on the host. */
 #ifndef PLETHRON_PREDICT_STAGE_H
 #define PLETHRON_PREDICT_STAGE_H
 

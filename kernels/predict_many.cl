@@ -1,0 +1,44 @@
+/* Prediction on CPUs by more units than a vector has lanes (predict_item.cl). Rows are activated beside the product of
+ * the rows behind them, a row after each share of the features: in one go the sigmoid's divisions and chains would be
+ * waited for.
+ */
+#if LANES != UNIT_VECTOR
+#error "LANES must be UNIT_VECTOR"
+#endif
+
+/* The first n predictions of a row. */
+static inline void store_row(const vfloat p[ITEM_VECTORS], __global float *p_g, int n) {
+    const float *lane = (const float *)p;
+    EACH(v, ITEM_VECTORS) {
+        if (n >= (v + 1) * UNIT_VECTOR)
+            STORE_ANYWHERE(p[v], p_g + v * UNIT_VECTOR);
+        else
+            for (int u = v * UNIT_VECTOR; u < n; u++) p_g[u] = lane[u];
+    }
+}
+
+__kernel void predict(__global const float *X_g, __global const float *W_g, __global float *P_g, int n_features,
+                      int n_rows, int n_units) {
+    const int unit = get_global_id(0) * UNITS, row = get_global_id(1) * STRIP_ROWS;
+    const int end = min(n_rows, row + STRIP_ROWS), n_stored = min(n_units - unit, UNITS);
+    __global const float *panel_g = W_g + (size_t)unit * (n_features + 1);
+    __global float *P_units_g = P_g + unit;
+    vfloat before[ITEM_ROWS][ITEM_VECTORS]; /* z of the rows before */
+    for (int i = row; i < end + ITEM_ROWS; i += ITEM_ROWS) {
+        const bool is_inside = i < end;
+        const int first = is_inside ? i : row, depth = is_inside ? n_features : 0;
+        const item_rows rows = find_rows(X_g + (size_t)first * n_features, n_features, end - first);
+        vfloat z[ITEM_ROWS][ITEM_VECTORS];
+        if (is_inside) ask_for_predictions(P_units_g + (size_t)i * n_units, n_units);
+        start_with_bias(panel_g, n_features, z);
+        for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
+            const int done = i - ITEM_ROWS + a, share_end = (size_t)depth * (a + 1) / ITEM_ROWS;
+            add_features(&rows, panel_g, k, share_end, z);
+            k = share_end;
+            if (done < row || done >= end) continue;
+            sigmoids(before[a], ITEM_VECTORS);
+            store_row(before[a], P_units_g + (size_t)done * n_units, n_stored);
+        }
+        EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) before[a][v] = z[a][v];
+    }
+}
