@@ -73,12 +73,13 @@ static size_t busy_lanes(const train_problem *problem, const resident_shape *sha
 /* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. */
 static double cost(const train_problem *problem) {
     static const double sigmoid_features = 10.0, wait_features = 25.0, gpu_s = 5e-9;
-    enum { ROWS_AT_ONCE = 4 };
+    enum { CHAINS_AT_ONCE = 8 };
     const plethron_dataset *dataset = problem->dataset;
     const double n_features = (double)dataset->n_features;
-    const double n_rows = (double)(size_divide_up(dataset->n_samples, ROWS_AT_ONCE) * ROWS_AT_ONCE);
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
     const resident_shape shape = choose_shape(problem, &tiling);
+    const size_t rows_at_once = CHAINS_AT_ONCE / shape.item_vectors;
+    const double n_rows = (double)(size_divide_up(dataset->n_samples, rows_at_once) * rows_at_once);
     const double flops = 4.0 * n_rows * (n_features + sigmoid_features) * (double)busy_lanes(problem, &shape);
     const double wait_s = shape.local_memory ? n_rows * (n_features + wait_features) * gpu_s : 0.0;
     return fmax(flops / 1e11 * 0.8, wait_s);

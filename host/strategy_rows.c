@@ -11,6 +11,7 @@ typedef struct rows_shape {
     size_t pass_units;
     size_t forward_tiles, gradient_features;
     bool chains_in_memory;
+    size_t most_values; /* 0: none are kept */
 } rows_shape;
 
 typedef struct rows_run {
@@ -25,6 +26,10 @@ typedef struct rows_run {
 
 static size_t sum_stride(const train_problem *problem) {
     return size_divide_up(problem->dataset->n_features + 1, DATASET_TILE) * DATASET_TILE;
+}
+
+static size_t first_shard(const train_problem *problem) {
+    return size_smaller(problem->n_units, UNIT_PADDING);
 }
 
 /* ---- Shape and memory -------------------------------------------------------------------------------------------- */
@@ -51,11 +56,13 @@ static size_t at_once(size_t pass_units, size_t registers) {
     return n;
 }
 
-/* Vectors of 16 rows where the device computes 8 values at once or more: two thirds of a CPU's registers for sums. */
-static rows_shape choose_shape(const plethron_device *device, const tile_sizes *tiling, size_t n_units,
-                               size_t n_features) {
-    enum { MOST_CHAINS = 1024, MOST_CHAIN_UNITS = 4, SMALL_GROUP = 64 };
-    const unsigned width = device_vector_width(device);
+/* Vectors of 16 rows where the device computes 8 values at once or more: two thirds of a CPU's registers for sums.
+ * Bytes take three operations to decode, and are kept as floats where those leave half of a first cache of 32 KiB. */
+static rows_shape choose_shape(const train_problem *problem, const tile_sizes *tiling) {
+    enum { MOST_CHAINS = 1024, MOST_CHAIN_UNITS = 4, MOST_VALUES = 256, SMALL_GROUP = 64 };
+    const plethron_dataset *dataset = problem->dataset;
+    const size_t n_units = first_shard(problem), n_features = dataset->n_features;
+    const unsigned width = device_vector_width(dataset->device);
     rows_shape shape = {.group_items = 1};
     if (tiling->local_memory) shape.group_items = tiling->local_units * tiling->local_rows;
     if (!tiling->local_memory && width < DATASET_TILE / 2) shape.group_items = SMALL_GROUP;
@@ -64,6 +71,9 @@ static rows_shape choose_shape(const plethron_device *device, const tile_sizes *
     shape.chains_in_memory = shape.pass_units <= MOST_CHAIN_UNITS && shape.pass_units * n_features <= MOST_CHAINS;
     shape.forward_tiles = at_once(shape.pass_units, shape.chains_in_memory ? registers / 3 : registers);
     shape.gradient_features = at_once(shape.pass_units, registers);
+    if (dataset->storage == PLETHRON_STORAGE_U8 && shape.chains_in_memory &&
+        shape.forward_tiles * n_features <= MOST_VALUES)
+        shape.most_values = MOST_VALUES;
     return shape;
 }
 
@@ -90,10 +100,6 @@ static bool count_floats(const train_problem *problem, const rows_shape *shape, 
            (!shape->chains_in_memory || size_multiply(most_groups(problem, shape), chain_floats, &out->chains));
 }
 
-static size_t first_shard(const train_problem *problem) {
-    return size_smaller(problem->n_units, UNIT_PADDING);
-}
-
 /* Half of the device's memory is left to the data set and to others. */
 static bool fits(const train_problem *problem, const rows_shape *shape, size_t *bytes) {
     const plethron_device_info *info = plethron_device_describe(problem->dataset->device);
@@ -111,7 +117,7 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
         return false;
     }
     const tile_sizes tiling = tiling_choose(device, problem->n_units);
-    const rows_shape shape = choose_shape(device, &tiling, first_shard(problem), problem->dataset->n_features);
+    const rows_shape shape = choose_shape(problem, &tiling);
     if (problem->has_ranges)
         snprintf(why, why_bytes, "its units all learn from the same rows, these have an entity each");
     else if (!fits(problem, &shape, &bytes))
@@ -127,7 +133,7 @@ static double cost(const train_problem *problem) {
     const plethron_dataset *dataset = problem->dataset;
     const double reading = STRATEGY_READING_FEATURES * (double)dataset_value_bytes(dataset->storage) / sizeof(float);
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
-    const rows_shape shape = choose_shape(dataset->device, &tiling, first_shard(problem), dataset->n_features);
+    const rows_shape shape = choose_shape(problem, &tiling);
     const double units = (double)pass_cost(problem->n_units, shape.pass_units);
     const double reading_s = reading * (double)dataset->n_features / 1e11;
     const double computing_s = units * ((double)dataset->n_features + STRATEGY_SIGMOID_FEATURES) / 8e10;
@@ -141,7 +147,7 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     const char *name = plethron_device_describe(device)->name;
     plan->tiling = tiling ? *tiling : tiling_choose(device, problem->n_units);
     plan->shard_units = UNIT_PADDING;
-    const rows_shape shape = choose_shape(device, &plan->tiling, first_shard(problem), problem->dataset->n_features);
+    const rows_shape shape = choose_shape(problem, &plan->tiling);
     if (!fits(problem, &shape, &plan->bytes))
         return error_set(err, PLETHRON_ERROR_MEMORY,
                          "training on %zu samples: the sums of %zu blocks of rows do not fit %s",
@@ -189,8 +195,8 @@ static plethron_status open_kernels(rows_run *run, plethron_error *err) {
         snprintf(options + used, sizeof options - (size_t)used, " -DGROUP_ITEMS=%u", shape->group_items);
     else
         snprintf(options + used, sizeof options - (size_t)used,
-                 " -DCHAINS_IN_MEMORY=%d -DFORWARD_TILES=%zu -DGRADIENT_FEATURES=%zu", shape->chains_in_memory,
-                 shape->forward_tiles, shape->gradient_features);
+                 " -DCHAINS_IN_MEMORY=%d -DMOST_VALUES=%zu -DFORWARD_TILES=%zu -DGRADIENT_FEATURES=%zu",
+                 shape->chains_in_memory, shape->most_values, shape->forward_tiles, shape->gradient_features);
     TRY(program_open(run->live->device, sources, sizeof sources / sizeof *sources, options, &run->program, err));
     TRY(program_kernel(run->program, "rows_pack", &run->pack, err));
     TRY(program_kernel(run->program, "rows_sums", &run->sum, err));
@@ -222,8 +228,7 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
-    run->shape =
-        choose_shape(live->device, &live->plan->tiling, first_shard(live->problem), live->problem->dataset->n_features);
+    run->shape = choose_shape(live->problem, &live->plan->tiling);
     run->n_groups = most_groups(live->problem, &run->shape);
     TRY(open_kernels(run, err));
     TRY(open_buffers(run, err));

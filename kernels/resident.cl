@@ -12,15 +12,18 @@
 #ifndef FEATURES /* of a row, exactly: arrays of as many elements can be registers */
 #define FEATURES 1
 #endif
-#ifndef ITEM_VECTORS /* two hide the latency of each other's chains */
+#ifndef ITEM_VECTORS /* 1 or 2, which share what is loaded of X */
 #define ITEM_VECTORS 1
 #endif
 #ifndef LOCAL_MEMORY
 #define LOCAL_MEMORY 0
 #endif
 
-#if TILE % 4 != 0 || BLOCK_ROWS % TILE != 0
+#if TILE % 8 != 0 || BLOCK_ROWS % TILE != 0
 #error "TILE must be a multiple of ROWS_AT_ONCE and divide BLOCK_ROWS"
+#endif
+#if ITEM_VECTORS != 1 && ITEM_VECTORS != 2
+#error "ITEM_VECTORS must be 1 or 2"
 #endif
 
 #define ITEM_UNITS (ITEM_VECTORS * UNIT_VECTOR)
@@ -38,7 +41,7 @@
 #define ROW_STRIDE ((FEATURES + 3) / 4 * 4)
 #define FEATURE(x, row, k) ((x)[(row)*ROW_STRIDE + (k)])
 #else
-#define ROWS_AT_ONCE 4
+#define ROWS_AT_ONCE (8 / ITEM_VECTORS) /* eight chains at once, which hide each other's latency */
 #define EACH_FEATURE(k, n) for (int k = 0; k < (n); k++)
 #if STORAGE == STORAGE_F32
 #define X_SPACE __global

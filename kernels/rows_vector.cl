@@ -6,10 +6,16 @@
  *
  *   chains_g [n_groups, n_features, PASS_UNITS, TILE]; one element without CHAINS_IN_MEMORY
  *
+ * With MOST_VALUES the first sweep keeps what it has decoded in private memory, [n_features, FORWARD_TILES] vectors and
+ * at most so many, and the second reads it there instead of decoding it again.
+ *
  * CPUs alone run this.
  */
 #ifndef CHAINS_IN_MEMORY
 #define CHAINS_IN_MEMORY 0
+#endif
+#ifndef MOST_VALUES /* 0: none are kept */
+#define MOST_VALUES 0
 #endif
 #ifndef FORWARD_TILES /* tiles multiplied at once: 1, 2, 4 or 8 */
 #define FORWARD_TILES 4
@@ -20,6 +26,9 @@
 
 #if UNIT_VECTOR != TILE
 #error "UNIT_VECTOR must be TILE"
+#endif
+#if MOST_VALUES && !CHAINS_IN_MEMORY
+#error "MOST_VALUES needs CHAINS_IN_MEMORY"
 #endif
 #if BLOCK_TILES % FORWARD_TILES != 0 || TILE % GRADIENT_FEATURES != 0
 #error "FORWARD_TILES must divide the tiles of a block, GRADIENT_FEATURES must divide TILE"
@@ -56,9 +65,10 @@ static inline vfloat add_lanes(vfloat v[TILE]) {
            (vfloat)(a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd, b.sd, a.sf, b.sf);
 }
 
-/* z of the tiles tile ... tile + FORWARD_TILES - 1; behind the last tile of the block it is the last one's again. */
+/* z of the tiles tile ... tile + FORWARD_TILES - 1; behind the last tile of the block it is the last one's again.
+ * values [n_features, FORWARD_TILES], with MOST_VALUES, out: their features. */
 static inline void multiply_tiles(const rows_block *block, __global const float *w_g, int tile, int n_features,
-                                  vfloat z[FORWARD_TILES][PASS_UNITS]) {
+                                  vfloat *values, vfloat z[FORWARD_TILES][PASS_UNITS]) {
     const size_t tile_size = (size_t)n_features * TILE;
     __global const stored *x_g[FORWARD_TILES];
     EACH(t, FORWARD_TILES) x_g[t] = block->X_g + min(tile + t, block->n_tiles - 1) * tile_size;
@@ -68,6 +78,7 @@ static inline void multiply_tiles(const rows_block *block, __global const float 
         EACH(t, FORWARD_TILES) {
             if (MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
             const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
+            if (MOST_VALUES) values[k * FORWARD_TILES + t] = x;
             EACH(u, PASS_UNITS) z[t][u] = fma(x, (vfloat)(w_g[k * PASS_UNITS + u]), z[t][u]);
         }
     }
@@ -87,7 +98,7 @@ static inline vfloat tile_delta(const row_sources *from, const row_units *unit, 
 /* Goes on with the chains of all features over the tiles that were multiplied. The next ones are asked for meanwhile.
  */
 static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][PASS_UNITS], int tile, int n_features,
-                              __global float *chains_g) {
+                              const vfloat *values, __global float *chains_g) {
     const size_t tile_size = (size_t)n_features * TILE;
     __global const stored *x_g[FORWARD_TILES];
     EACH(t, FORWARD_TILES) x_g[t] = block->X_g + min(tile + t, block->n_tiles - 1) * tile_size;
@@ -100,7 +111,8 @@ static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][P
             if (!MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
         }
         EACH(t, FORWARD_TILES) {
-            const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
+            const vfloat x = MOST_VALUES ? values[k * FORWARD_TILES + t]
+                                         : VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
             EACH(u, PASS_UNITS) chain[u] = fma(x, r[t][u], chain[u]);
         }
         EACH(u, PASS_UNITS) STORE(__global, chain_g + u * TILE, chain[u]);
@@ -110,11 +122,11 @@ static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][P
 static inline void sum_block(const row_sources *from, const rows_block *block, __global const float *w_g,
                              __global float *sum_g, __global float *chains_g, int n_features, int first_unit,
                              int s_stride) {
-    vfloat bias[PASS_UNITS];
+    vfloat values[MOST_VALUES + 1], bias[PASS_UNITS];
     EACH(u, PASS_UNITS) bias[u] = (vfloat)(0.0f);
     for (int tile = 0; tile < block->n_tiles; tile += FORWARD_TILES) {
         vfloat z[FORWARD_TILES][PASS_UNITS], r[FORWARD_TILES][PASS_UNITS];
-        multiply_tiles(block, w_g, tile, n_features, z);
+        multiply_tiles(block, w_g, tile, n_features, values, z);
         EACH(u, PASS_UNITS) {
             const row_units unit = row_units_load(from, first_unit + u);
             EACH(t, FORWARD_TILES) {
@@ -122,7 +134,7 @@ static inline void sum_block(const row_sources *from, const rows_block *block, _
                 bias[u] += r[t][u];
             }
         }
-        fold_tiles(block, r, tile, n_features, chains_g);
+        fold_tiles(block, r, tile, n_features, values, chains_g);
     }
     for (int k0 = 0; k0 <= n_features; k0 += TILE) {
         for (int u = 0; u < PASS_UNITS; u++) {
@@ -159,7 +171,7 @@ static inline void sum_block(const row_sources *from, const rows_block *block, _
     for (int u = 0; u < PASS_UNITS; u++) bias[u] = (vfloat)(0.0f);
     for (int tile = 0; tile < block->n_tiles; tile += FORWARD_TILES) {
         vfloat z[FORWARD_TILES][PASS_UNITS];
-        multiply_tiles(block, w_g, tile, n_features, z);
+        multiply_tiles(block, w_g, tile, n_features, NULL, z);
         for (int u = 0; u < PASS_UNITS; u++) {
             const row_units unit = row_units_load(from, first_unit + u);
             for (int t = 0; t < FORWARD_TILES; t++) {
