@@ -37,6 +37,10 @@ static bool has_local_memory(const train_plan *plan) {
     return plan->tiling.local_memory;
 }
 
+static tile_sizes widest_tiling(const train_problem *problem) {
+    return tiling_choose(problem->dataset->device, DATASET_MAX_COUNT);
+}
+
 /* Lanes of a vector: on devices with local memory of their own a lane is an item. */
 static unsigned vector_lanes(const train_plan *plan) {
     return has_local_memory(plan) ? 1 : plan->tiling.unit_vector;
@@ -87,10 +91,22 @@ static size_t slot_features(const train_problem *problem, const train_plan *plan
     return n;
 }
 
-/* Two units side by side fill the registers of a CPU with vectors of 16; but not where their rows push each other out
- * of the nearest cache. */
+/* On CPUs, units that all learn from the same rows share what a group loads of them, where each core has some. */
+static bool shares_rows(const train_problem *problem, const train_plan *plan) {
+    enum { LEAST_LANES = 8 };
+    return !problem->has_ranges && !has_local_memory(plan) && vector_lanes(plan) >= LEAST_LANES &&
+           problem->n_units > plethron_device_describe(problem->dataset->device)->compute_units;
+}
+
+/* As many units as keep all cores busy equally long and whose sums fit in registers, where they share rows. Else two
+ * fill the registers of a CPU with vectors of 16; but not where their rows push each other out of the nearest cache. */
 static size_t units_at_once(const train_problem *problem, const train_plan *plan) {
-    enum { LANES = 16, CACHE_BYTES = 32 << 10 };
+    enum { LANES = 16, CACHE_BYTES = 32 << 10, MOST_SHARED = 8 };
+    if (shares_rows(problem, plan)) {
+        const size_t n_cores = plethron_device_describe(problem->dataset->device)->compute_units;
+        const size_t most = MOST_SHARED * vector_lanes(plan) / LANES;
+        return size_divide_up(problem->n_units, n_cores * size_divide_up(problem->n_units, n_cores * most));
+    }
     const size_t row_bytes = problem->dataset->n_features * sizeof(float);
     return vector_lanes(plan) == LANES && all_rows(problem) / problem->n_units * row_bytes <= CACHE_BYTES ? 2 : 1;
 }
@@ -109,12 +125,35 @@ static size_t scratch_floats(const train_problem *problem, const train_plan *pla
 }
 
 /* Flops over a nominal rate, and what each unit's step takes; only comparisons between strategies of one device count.
- * A unit is one core's, unless it has many rows: these are read anew each epoch, which takes longer where no cache
- * holds X, a little longer than `rows` takes to read floats (which it leaves ties to), whatever they are stored as. */
-static double cost(const train_problem *problem) {
-    static const double sigmoid_features = 4.0, alone_features = 20.0, reading = 6.1, unit_s = 6e-8;
+ */
+static const double step_s = 6e-8;
+
+/* Units that share rows: a group reads what it loads of them twice, which is as much as one unit more. It takes its
+ * units through all epochs, so that cores do not wait for each other; but each reads all rows for itself. */
+static double cost_of_sharing(const train_problem *problem, size_t n_together) {
+    static const double sigmoid_features = 20.0;
     const plethron_dataset *dataset = problem->dataset;
     const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
+    const size_t n_turns = size_divide_up(problem->n_units, n_together);
+    const double busy = (double)(size_divide_up(n_turns, n_cores) * n_cores * (n_together + 1));
+    const double rows = 4.0 * (double)(size_divide_up(dataset->n_samples, DATASET_TILE) * DATASET_TILE);
+    const double n_features = (double)dataset->n_features;
+    const double computing_s = busy * rows * (n_features + sigmoid_features) / 1.3e11;
+    const double reading_s =
+        dataset_exceeds_cache(dataset) ? (double)n_turns * rows * n_features * STRATEGY_READING_FEATURES / 1e11 : 0.0;
+    return fmax(computing_s, reading_s) + step_s * (double)problem->n_units;
+}
+
+/* A unit with rows of its own is one core's, unless it has many: these are read anew each epoch, which takes longer
+ * where no cache holds X, a little longer than `rows` takes to read floats (which it leaves ties to), whatever they are
+ * stored as. */
+static double cost(const train_problem *problem) {
+    static const double sigmoid_features = 4.0, alone_features = 20.0, reading = 6.1;
+    const plethron_dataset *dataset = problem->dataset;
+    const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
+    const train_plan plan = {.tiling = widest_tiling(problem)};
+    const size_t n_together = units_at_once(problem, &plan);
+    if (shares_rows(problem, &plan)) return cost_of_sharing(problem, n_together);
     const bool has_many = problem_max_rows(problem) > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS;
     const bool is_read = has_many && dataset_exceeds_cache(dataset);
     const size_t busy = has_many ? problem->n_units : size_divide_up(problem->n_units, n_cores) * n_cores;
@@ -122,14 +161,14 @@ static double cost(const train_problem *problem) {
     const double n_features = (double)dataset->n_features + (has_many ? alone_features : sigmoid_features);
     const double computing_s = 4.0 * rows * n_features / 5e10;
     const double reading_s = is_read ? 4.0 * rows * (double)dataset->n_features * reading / 1e11 : 0.0;
-    return (double)busy * (fmax(computing_s, reading_s) + unit_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
+    return (double)busy * (fmax(computing_s, reading_s) + step_s) + (has_many ? 2 * STRATEGY_LAUNCH_COST : 0.0);
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,
                                plethron_error *err) {
     const plethron_dataset *dataset = problem->dataset;
     const plethron_device_info *info = plethron_device_describe(dataset->device);
-    plan->tiling = tiling ? *tiling : tiling_choose(dataset->device, DATASET_MAX_COUNT); /* the widest vectors */
+    plan->tiling = tiling ? *tiling : widest_tiling(problem);
     plan->shard_units = problem->unit_stride;
     const size_t n_blocks = all_blocks(problem), scratch_bytes = scratch_floats(problem, plan) * sizeof(float);
     const size_t gradient_bytes = n_blocks * slot_matrix(dataset->n_features) * sizeof(float);
@@ -165,19 +204,20 @@ static plethron_status open_program(const grouped_run *run, const char *const *s
     const train_problem *p = run->live->problem;
     const train_plan *plan = run->live->plan;
     char options[256];
+    const size_t n_units = units_at_once(p, plan);
     snprintf(options, sizeof options,
              "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DSTORAGE=%d -DONE_UNIT=1 -DLOCAL_MEMORY=%d -DSLOT_FEATURES=%zu "
-             "-DUNIT_VECTOR=%u -DUNITS_AT_ONCE=%zu",
+             "-DUNIT_VECTOR=%u -DUNITS_AT_ONCE=%zu -DSHARED_ROWS=%d",
              DATASET_TILE, DATASET_BLOCK_ROWS, p->uses, (int)p->dataset->storage, has_local_memory(plan),
-             slot_features(p, plan), vector_lanes(plan), units_at_once(p, plan));
+             slot_features(p, plan), vector_lanes(plan), n_units, shares_rows(p, plan));
     return program_open(run->live->device, sources, n_sources, options, out, err);
 }
 
 static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"arithmetic.cl",   "store.cl",   "unit.cl",           "row.cl",
-                                   "step.cl",         "measure.cl", "lanes.cl",          "grouped_block.cl",
-                                   "grouped_unit.cl", "grouped.cl", "grouped_measure.cl"};
+    const char *const sources[] = {"arithmetic.cl",     "store.cl",        "unit.cl",    "row.cl",
+                                   "step.cl",           "measure.cl",      "lanes.cl",   "grouped_block.cl",
+                                   "grouped_shared.cl", "grouped_unit.cl", "grouped.cl", "grouped_measure.cl"};
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
     TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
@@ -226,8 +266,9 @@ static plethron_status order_units(grouped_run *run, int32_t *order, plethron_er
     }
     qsort(units, p->n_units, sizeof *units, compare_units);
     for (size_t i = 0; i < p->n_units; i++) {
-        const bool many =
-            units[i].n_rows > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS && units[i].n_rows > n_rows / run->n_groups;
+        const bool many = !shares_rows(p, run->live->plan) &&
+                          units[i].n_rows > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS &&
+                          units[i].n_rows > n_rows / run->n_groups;
         order[i] = units[i].unit;
         run->n_many += many;
         run->n_many_blocks += many ? blocks_of(p, (size_t)order[i]) : 0;

@@ -27,7 +27,9 @@ static size_t items_of(const train_problem *problem, unsigned item_units) {
     return size_divide_up(problem->n_units, item_units);
 }
 
-/* Two vectors an item where there are units enough for all cores, and both fit beside each other. */
+/* Two vectors an item where there are units enough for all cores, and both fit beside each other. Half a vector where
+ * the cores suffice for so many items: an item takes no longer, and less on CPUs that compute wide vectors in halves.
+ */
 static resident_shape choose_shape(const train_problem *problem, const tile_sizes *tiling) {
     const plethron_device *device = problem->dataset->device;
     const size_t n_features = problem->dataset->n_features;
@@ -35,6 +37,7 @@ static resident_shape choose_shape(const train_problem *problem, const tile_size
     if (shape.local_memory) return shape;
     shape.unit_vector = tiling->unit_vector;
     const size_t n_cores = plethron_device_describe(device)->compute_units;
+    if (shape.unit_vector == 16 && items_of(problem, shape.unit_vector / 2) <= n_cores) shape.unit_vector /= 2;
     if (n_features <= MOST_IN_CACHE / 2 && items_of(problem, 2 * shape.unit_vector) >= n_cores) shape.item_vectors = 2;
     return shape;
 }

@@ -64,10 +64,9 @@ plethron_status tiling_program(plethron_device *device, const tile_sizes *tiling
     char options[256];
     snprintf(options, sizeof options,
              "-DTILE=%d -DBLOCK_ROWS=%d -DUSES=%d -DLOCAL_MEMORY=%d -DUNIT_VECTOR=%u -DITEM_VECTORS=%u -DITEM_ROWS=%u "
-             "-DLOCAL_UNITS=%u -DLOCAL_ROWS=%u -DCACHE_LINES=%d -DSTORAGE=%d",
+             "-DLOCAL_UNITS=%u -DLOCAL_ROWS=%u -DSTORAGE=%d",
              DATASET_TILE, DATASET_BLOCK_ROWS, uses, tiling->local_memory, tiling->unit_vector, tiling->item_vectors,
-             tiling->item_rows, tiling->local_units, tiling->local_rows,
-             !plethron_device_describe(device)->local_is_dedicated, (int)storage);
+             tiling->item_rows, tiling->local_units, tiling->local_rows, (int)storage);
     return program_open(device, sources, n_sources, options, out, err);
 }
 

@@ -58,6 +58,21 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 #define STORE(space, pointer, value) (*(space vfloat *)(pointer) = (value))
 #define STORE_INTEGERS(space, pointer, value) (*(space vint *)(pointer) = (value))
 
+#ifndef COMPILED_AS_C
+/* Ask for a line of a CPU's cache, to read it or to write all of it: OpenCL's prefetch() is empty on PoCL, and the
+ * hardware's own prefetching ends with a page. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
+#define PREFETCH_TO_WRITE(pointer) __builtin_prefetch((const void *)(size_t)(pointer), 1)
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(pointer)
+#define PREFETCH_TO_WRITE(pointer)
+#endif
+#endif
+
 /* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
 #define Z_MAX 87.0f
 

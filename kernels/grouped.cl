@@ -49,7 +49,10 @@ static inline void predict_units(const row_sources *from, const unit_task tasks[
         if (has_block(&tasks[u], epoch, block) && tasks[u].n_blocks > 1)
             load_rows(from, tasks[u].unit, rows[u], tasks[u].slot);
     }
-#if UNITS_AT_ONCE == 2
+#if SHARED_ROWS
+    predict_shared(x[0], tasks[0].slot, rows[0].n_tiles, n_features);
+    return;
+#elif UNITS_AT_ONCE == 2
     if (rows[0].n_tiles == rows[1].n_tiles && rows[0].n_tiles <= TILES_AT_ONCE && has_block(&tasks[0], epoch, block) &&
         has_block(&tasks[1], epoch, block)) {
         __global float *slots_g[2] = {tasks[0].slot, tasks[1].slot};
@@ -79,7 +82,7 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
             task->end = taken + u < n_units ? unit_end(&from, A_g, task->unit, first, chunk_end) : first;
             task->n_blocks = unit_blocks(&from, task->unit);
             task->slot = slots + u * SLOT(n_features);
-            if (task->end == first) continue;
+            if (!SHARED_ROWS && task->end == first) continue; /* else it is in the sums, whose slots must be numbers */
             last_end = max(last_end, task->end);
             most_blocks = max(most_blocks, task->n_blocks);
             clear_sums(n_features, task->slot);
@@ -96,14 +99,20 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
                     const row_block rows = unit_block(&from, task.unit, block);
                     delta_block(task.slot, rows.n_tiles, unit_loss(&from, task.unit), uses);
                 }
+#if SHARED_ROWS
+                const row_block shared = unit_block(&from, tasks[0].unit, block);
+                sum_shared(block_features(&from, tasks[0].unit, shared, X_g, steps_g, n_features), slots,
+                           shared.n_tiles, n_features, block == 0);
+#endif
                 for (int u = 0; u < UNITS_AT_ONCE; u++) {
                     const unit_task task = tasks[u];
                     if (!has_block(&task, epoch, block)) continue;
                     const row_block rows = unit_block(&from, task.unit, block);
                     const step_place at = {
                         U_g, u_stride, task.unit, epoch, n_features, uses, keep && epoch == chunk_end - 1};
-                    SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot, rows.n_tiles,
-                              block == 0);
+                    if (!SHARED_ROWS)
+                        SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot,
+                                  rows.n_tiles, block == 0);
                     if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
             }

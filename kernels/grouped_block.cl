@@ -8,7 +8,7 @@
  * at 0 and gains one fma a tile (an addition, for the bias), tiles ascending; the lanes are added by the tree of
  * lanes.cl; the sums of a unit's blocks are added ascending.
  *
- * A group works on one unit at a time and has all it needs of it in a *slot* of SLOT floats:
+ * A group works on UNITS_AT_ONCE units and has all it needs of each in a *slot* of SLOT floats:
  *
  *     deltas, targets, row weights [BLOCK_ROWS] each | weights | gradient sums | moments m | moments v
  *
@@ -21,10 +21,15 @@
 #ifndef LOCAL_MEMORY
 #define LOCAL_MEMORY 0
 #endif
-#ifndef UNITS_AT_ONCE /* 1 or 2: units a group trains side by side; one's arithmetic fills the other's waits */
+#ifndef SHARED_ROWS /* 1: all units learn from the same rows, and a group's share what is loaded of them */
+#define SHARED_ROWS 0
+#endif
+/* Units a group trains side by side: with SHARED_ROWS 1 to 8, else 1 or 2, one's arithmetic filling the other's waits.
+ */
+#ifndef UNITS_AT_ONCE
 #define UNITS_AT_ONCE 1
 #endif
-#if UNITS_AT_ONCE == 2 ? UNIT_VECTOR != 16 || LOCAL_MEMORY : UNITS_AT_ONCE != 1
+#if !SHARED_ROWS && (UNITS_AT_ONCE == 2 ? UNIT_VECTOR != 16 || LOCAL_MEMORY : UNITS_AT_ONCE != 1)
 #error "UNITS_AT_ONCE must be 1, or 2 with vectors of 16 lanes"
 #endif
 

@@ -41,19 +41,6 @@ typedef JOIN(float, LANES) lanes;
 #define STORE_ANYWHERE(value, pointer) JOIN(vstore, UNIT_VECTOR)(value, 0, pointer)
 #endif
 
-/* Ask for a cache line of rows further on, since the hardware's own prefetching ends with a page; and of predictions,
- * which are written a line or two a row, each in a page of its own. */
-#ifdef __has_builtin
-#if __has_builtin(__builtin_prefetch)
-#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
-#define PREFETCH_TO_WRITE(pointer) __builtin_prefetch((const void *)(size_t)(pointer), 1)
-#endif
-#endif
-#ifndef PREFETCH
-#define PREFETCH(pointer)
-#define PREFETCH_TO_WRITE(pointer)
-#endif
-
 /* ITEM_ROWS rows of X, and the ones behind them. */
 typedef struct item_rows {
     __global const float *x_g[ITEM_ROWS];
@@ -68,7 +55,7 @@ static inline item_rows find_rows(__global const float *X_g, int n_features, int
     return rows;
 }
 
-/* The lines of P_g that these rows will fill. */
+/* Asks for the lines of P_g that these rows will fill: a line or two a row, each in a page of its own. */
 static inline void ask_for_predictions(__global const float *p_g, int n_units) {
     EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) PREFETCH_TO_WRITE(p_g + (size_t)a * n_units + v * LANES);
 }

@@ -34,17 +34,6 @@
 #error "FORWARD_TILES must divide the tiles of a block, GRADIENT_FEATURES must divide TILE"
 #endif
 
-/* Asks for what is read soon. OpenCL's prefetch does nothing on some CPU devices, and a processor's own prefetcher
- * stops at the end of a page: a tile of 64 features is one. */
-#ifdef __has_builtin
-#if __has_builtin(__builtin_prefetch)
-#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
-#endif
-#endif
-#ifndef PREFETCH
-#define PREFETCH(pointer)
-#endif
-
 /* Which of the tiles behind are asked for while tiles are multiplied: all where they are not folded, and else none of
  * floats, which keep memory busy while they are folded; of smaller values, which take both sweeps longer to compute
  * than to read, half. A line of the cache is asked for once. */

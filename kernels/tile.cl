@@ -36,9 +36,6 @@
 #ifndef LOCAL_ROWS /* items of a group along the rows */
 #define LOCAL_ROWS 1
 #endif
-#ifndef CACHE_LINES /* 1 on CPUs: X_g is worth asking for ahead */
-#define CACHE_LINES 0
-#endif
 #ifndef DEPTH /* slices in local memory at once: a divisor of TILE */
 #define DEPTH 16
 #endif
@@ -102,17 +99,6 @@ static inline void multiply_add(X_FACTOR const float *x, size_t x_depth, size_t 
  * in W_g they are u_stride apart, which would use few sets of a cache and a page each. */
 #define WEIGHT_FLOATS 8192
 #define SLICE (WEIGHT_FLOATS / UNITS)
-
-/* Asks for the cache line at a pointer, on CPUs (CACHE_LINES 1) whose compiler can: the hardware's own prefetching ends
- * with a page, and OpenCL's prefetch() is empty on PoCL. */
-#if CACHE_LINES && defined(__has_builtin)
-#if __has_builtin(__builtin_prefetch)
-#define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
-#endif
-#endif
-#ifndef PREFETCH
-#define PREFETCH(pointer)
-#endif
 
 /* Lays the weights of n features side by side. */
 static inline void load_weights(__global const float *w_g, size_t w_stride, int n, __local float *W_l) {
