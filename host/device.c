@@ -299,12 +299,27 @@ static plethron_status no_memory(const plethron_device *device, cl_int code, siz
     return PLETHRON_ERROR_MEMORY;
 }
 
+/* Large buffers of CPUs lie in memory of ours, whose pages are huge: OpenCL's would be small. */
+static plethron_status create_on_device(device_buffer *buffer, const char *what, plethron_error *err) {
+    plethron_status status = PLETHRON_OK;
+    const plethron_device *device = buffer->device;
+    cl_mem_flags flags = CL_MEM_READ_WRITE;
+    cl_int code;
+    if (device->info.kind == PLETHRON_DEVICE_CPU && device->shares_memory && buffer->bytes >= MEMORY_HUGE_BYTES) {
+        TRY(memory_allocate_unset(1, buffer->bytes, what, &buffer->pages, err));
+        flags |= CL_MEM_USE_HOST_PTR;
+    }
+    buffer->memory = clCreateBuffer(device->context, flags, buffer->bytes, buffer->pages, &code);
+    if (code != CL_SUCCESS) status = no_memory(device, code, buffer->bytes, what, err);
+out:
+    return status;
+}
+
 plethron_status device_buffer_create(plethron_device *device, size_t bytes, const char *what, device_buffer **out,
                                      plethron_error *err) {
     plethron_status status;
     void *memory = NULL;
     device_buffer *buffer = NULL;
-    cl_int code = CL_SUCCESS;
     if (!device_is_host(device) && bytes > device->info.max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY, "%s needs %zu bytes; %s allows %llu in one buffer", what, bytes,
                          device->info.name, (unsigned long long)device->info.max_alloc_bytes);
@@ -312,17 +327,12 @@ plethron_status device_buffer_create(plethron_device *device, size_t bytes, cons
     buffer = memory;
     buffer->device = device;
     buffer->bytes = bytes;
-    if (device_is_host(device)) {
+    if (device_is_host(device))
         TRY(create_on_host(buffer, what, err));
-    } else if (device->guard_bytes) {
+    else if (device->guard_bytes)
         TRY(create_guarded(buffer, bytes, err));
-    } else {
-        buffer->memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-        if (code != CL_SUCCESS) {
-            status = no_memory(device, code, bytes, what, err);
-            goto out;
-        }
-    }
+    else
+        TRY(create_on_device(buffer, what, err));
     *out = buffer;
     buffer = NULL;
 out:
@@ -337,6 +347,8 @@ void device_buffer_close(device_buffer *buffer) {
         check_margin(buffer, buffer->margin_bytes + buffer->bytes);
     }
     if (buffer->memory) clReleaseMemObject(buffer->memory);
+    if (buffer->pages) device_finish(buffer->device, NULL); /* nothing may be at work there */
+    free(buffer->pages);
     if (buffer->guarded) clReleaseMemObject(buffer->guarded);
     if (buffer->on_host && !buffer->is_lent) free(buffer->on_host - buffer->margin_bytes);
     free(buffer);

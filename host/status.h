@@ -35,6 +35,9 @@ static inline size_t size_divide_up(size_t a, size_t b) {
  * `what` and the bytes. A count of zero gives a valid pointer. */
 plethron_status memory_allocate(size_t count, size_t size, const char *what, void **out, plethron_error *err);
 
+/* Memory of so many bytes or more lies in huge pages where it can. */
+enum { MEMORY_HUGE_BYTES = 4 << 20 };
+
 /* The same without the zeros: for what is filled at once, and for memory that several threads touch first. */
 plethron_status memory_allocate_unset(size_t count, size_t size, const char *what, void **out, plethron_error *err);
 

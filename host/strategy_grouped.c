@@ -178,9 +178,13 @@ static plethron_status prepare(const train_problem *problem, const tile_sizes *t
     if (!device_is_host(dataset->device) && largest > info->max_alloc_bytes)
         return error_set(err, PLETHRON_ERROR_MEMORY, "grouped needs a buffer of %zu bytes; %s allows %llu", largest,
                          info->name, (unsigned long long)info->max_alloc_bytes);
-    snprintf(plan->text, sizeof plan->text, "grouped on %s: %u lanes a vector, %zu group%s of %d%s", info->name,
-             vector_lanes(plan), groups_of(dataset->device, plan), groups_of(dataset->device, plan) == 1 ? "" : "s",
-             has_local_memory(plan) ? 64 : 1, forward_decoded_bytes(dataset) ? ", features decoded to f32" : "");
+    const size_t n_groups = groups_of(dataset->device, plan);
+    char sharing[64] = "";
+    if (shares_rows(problem, plan))
+        snprintf(sharing, sizeof sharing, ", %zu units share rows", units_at_once(problem, plan));
+    snprintf(plan->text, sizeof plan->text, "grouped on %s: %u lanes a vector, %zu group%s of %d%s%s", info->name,
+             vector_lanes(plan), n_groups, n_groups == 1 ? "" : "s", has_local_memory(plan) ? 64 : 1, sharing,
+             forward_decoded_bytes(dataset) ? ", features decoded to f32" : "");
     return PLETHRON_OK;
 }
 

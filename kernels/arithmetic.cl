@@ -59,17 +59,21 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 #define STORE_INTEGERS(space, pointer, value) (*(space vint *)(pointer) = (value))
 
 #ifndef COMPILED_AS_C
-/* Ask for a line of a CPU's cache, to read it or to write all of it: OpenCL's prefetch() is empty on PoCL, and the
- * hardware's own prefetching ends with a page. */
+/* Ask for a line of a CPU's first cache, to read it or to write all of it, or of its second, for what is FAR_BYTES
+ * ahead: the first is full by then. OpenCL's prefetch() is empty on PoCL, and the hardware's own prefetching ends with
+ * a page. */
+#define FAR_BYTES 32768
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
 #define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
 #define PREFETCH_TO_WRITE(pointer) __builtin_prefetch((const void *)(size_t)(pointer), 1)
+#define PREFETCH_FAR(pointer) __builtin_prefetch((const void *)(size_t)(pointer), 0, 2)
 #endif
 #endif
 #ifndef PREFETCH
 #define PREFETCH(pointer)
 #define PREFETCH_TO_WRITE(pointer)
+#define PREFETCH_FAR(pointer)
 #endif
 #endif
 

@@ -27,6 +27,7 @@ static inline void predict_shared(unit_features x, __global float *slots_g, int 
         for (int k = 0; k < n_features; k++) {
             vfloat w[UNITS_AT_ONCE];
             EACH(u, UNITS_AT_ONCE) w[u] = (vfloat)(slots_g[u * slot + SLOT_WEIGHTS + k]);
+            EACH(t, SHARED_AT_ONCE) PREFETCH_FAR(x_g[t] + FAR_BYTES / sizeof(stored) + k * TILE);
             EACH(t, SHARED_AT_ONCE) EACH(v, VECTORS) {
                 const vfloat x_v = VALUE_VECTOR(x_g[t] + k * TILE + v * UNIT_VECTOR, x.steps_g + k * STEP);
                 EACH(u, UNITS_AT_ONCE) z[t][u][v] = fma(x_v, w[u], z[t][u][v]);

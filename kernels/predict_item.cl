@@ -41,7 +41,7 @@ typedef JOIN(float, LANES) lanes;
 #define STORE_ANYWHERE(value, pointer) JOIN(vstore, UNIT_VECTOR)(value, 0, pointer)
 #endif
 
-/* ITEM_ROWS rows of X, and the ones behind them. */
+/* ITEM_ROWS rows of X, and where as much is asked for meanwhile. */
 typedef struct item_rows {
     __global const float *x_g[ITEM_ROWS];
     __global const float *ahead_g;
@@ -51,7 +51,7 @@ typedef struct item_rows {
 static inline item_rows find_rows(__global const float *X_g, int n_features, int n_rows) {
     item_rows rows;
     EACH(a, ITEM_ROWS) rows.x_g[a] = X_g + (size_t)min(a, n_rows - 1) * n_features;
-    rows.ahead_g = X_g + (size_t)ITEM_ROWS * n_features;
+    rows.ahead_g = X_g + (size_t)ITEM_ROWS * n_features + FAR_BYTES / sizeof(float);
     return rows;
 }
 
@@ -72,7 +72,7 @@ static inline void add_features(const item_rows *rows, __global const float *pan
     for (; k < end; k++, w_g += UNITS) {
         lanes w[ITEM_VECTORS];
         EACH(v, ITEM_VECTORS) w[v] = *(__global const lanes *)(w_g + v * LANES);
-        PREFETCH(rows->ahead_g + k * ITEM_ROWS);
+        PREFETCH_FAR(rows->ahead_g + k * ITEM_ROWS);
         EACH(a, ITEM_ROWS) {
             const lanes x = (lanes)(rows->x_g[a][k]);
             EACH(v, ITEM_VECTORS) z[a][v] = fma(x, w[v], z[a][v]);

@@ -34,11 +34,16 @@
 #error "FORWARD_TILES must divide the tiles of a block, GRADIENT_FEATURES must divide TILE"
 #endif
 
-/* Which of the tiles behind are asked for while tiles are multiplied: all where they are not folded, and else none of
- * floats, which keep memory busy while they are folded; of smaller values, which take both sweeps longer to compute
- * than to read, half. A line of the cache is asked for once. */
-#define MULTIPLYING_ASKS(t) (!CHAINS_IN_MEMORY || (STORAGE != STORAGE_F32 && (t) % 2 == 0))
+/* Tiles behind are asked for while tiles are multiplied: all where these are not folded, and else one half then and the
+ * other while they are folded. A line of the cache is asked for once. */
+#define MULTIPLYING_ASKS(t) (!CHAINS_IN_MEMORY || (t) % 2 == 0)
 #define BEGINS_LINE(k) ((k) % (int)(sizeof(float) / sizeof(stored)) == 0)
+
+/* From tiles to those that are asked for meanwhile. */
+static inline size_t elements_ahead(size_t tile_size) {
+    const size_t n = FORWARD_TILES * tile_size;
+    return n * max((size_t)1, FAR_BYTES / (n * sizeof(stored)));
+}
 
 /* Sums over the lanes of 16 vectors: lane i of the result is that of v[i]. */
 static inline vfloat add_lanes(vfloat v[TILE]) {
@@ -58,14 +63,14 @@ static inline vfloat add_lanes(vfloat v[TILE]) {
  * values [n_features, FORWARD_TILES], with MOST_VALUES, out: their features. */
 static inline void multiply_tiles(const rows_block *block, __global const float *w_g, int tile, int n_features,
                                   vfloat *values, vfloat z[FORWARD_TILES][PASS_UNITS]) {
-    const size_t tile_size = (size_t)n_features * TILE;
+    const size_t tile_size = (size_t)n_features * TILE, ahead = elements_ahead(tile_size);
     __global const stored *x_g[FORWARD_TILES];
     EACH(t, FORWARD_TILES) x_g[t] = block->X_g + min(tile + t, block->n_tiles - 1) * tile_size;
     EACH(t, FORWARD_TILES) EACH(u, PASS_UNITS) z[t][u] = (vfloat)(w_g[n_features * PASS_UNITS + u]);
 #pragma unroll 4
     for (int k = 0; k < n_features; k++) {
         EACH(t, FORWARD_TILES) {
-            if (MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+            if (MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH_FAR(x_g[t] + ahead + k * TILE);
             const vfloat x = VALUE_VECTOR(x_g[t] + k * TILE, block->steps_g + k * STEP);
             if (MOST_VALUES) values[k * FORWARD_TILES + t] = x;
             EACH(u, PASS_UNITS) z[t][u] = fma(x, (vfloat)(w_g[k * PASS_UNITS + u]), z[t][u]);
@@ -84,11 +89,10 @@ static inline vfloat tile_delta(const row_sources *from, const row_units *unit, 
 
 #if CHAINS_IN_MEMORY
 
-/* Goes on with the chains of all features over the tiles that were multiplied. The next ones are asked for meanwhile.
- */
+/* Goes on with the chains of all features over the tiles that were multiplied. */
 static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][PASS_UNITS], int tile, int n_features,
                               const vfloat *values, __global float *chains_g) {
-    const size_t tile_size = (size_t)n_features * TILE;
+    const size_t tile_size = (size_t)n_features * TILE, ahead = elements_ahead(tile_size);
     __global const stored *x_g[FORWARD_TILES];
     EACH(t, FORWARD_TILES) x_g[t] = block->X_g + min(tile + t, block->n_tiles - 1) * tile_size;
 #pragma unroll 2
@@ -97,7 +101,7 @@ static inline void fold_tiles(const rows_block *block, vfloat r[FORWARD_TILES][P
         vfloat chain[PASS_UNITS];
         EACH(u, PASS_UNITS) chain[u] = tile ? LOAD(__global, chain_g + u * TILE) : (vfloat)(0.0f);
         EACH(t, FORWARD_TILES) {
-            if (!MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH(x_g[t] + FORWARD_TILES * tile_size + k * TILE);
+            if (!MULTIPLYING_ASKS(t) && BEGINS_LINE(k)) PREFETCH_FAR(x_g[t] + ahead + k * TILE);
         }
         EACH(t, FORWARD_TILES) {
             const vfloat x = MOST_VALUES ? values[k * FORWARD_TILES + t]
