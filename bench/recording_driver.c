@@ -173,6 +173,13 @@ cl_mem clCreateSubBuffer(cl_mem buffer, cl_mem_flags flags, cl_buffer_create_typ
     return any_handle(code);
 }
 
+cl_int clSetMemObjectDestructorCallback(cl_mem buffer, void(CL_CALLBACK *call)(cl_mem, void *), void *data) {
+    (void)buffer;
+    (void)call;
+    (void)data;
+    return CL_SUCCESS;
+}
+
 cl_int clReleaseContext(cl_context context) {
     (void)context;
     return CL_SUCCESS;

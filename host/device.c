@@ -299,19 +299,36 @@ static plethron_status no_memory(const plethron_device *device, cl_int code, siz
     return PLETHRON_ERROR_MEMORY;
 }
 
-/* Large buffers of CPUs lie in memory of ours, whose pages are huge: OpenCL's would be small. */
+static void CL_CALLBACK free_pages(cl_mem memory, void *pages) {
+    (void)memory;
+    free(pages);
+}
+
+/* Large buffers of CPUs lie in memory of ours, whose pages are huge: OpenCL's would be small. It goes with the buffer,
+ * which OpenCL keeps while a kernel is at work there. */
 static plethron_status create_on_device(device_buffer *buffer, const char *what, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const plethron_device *device = buffer->device;
-    cl_mem_flags flags = CL_MEM_READ_WRITE;
+    const bool is_ours = device->info.kind == PLETHRON_DEVICE_CPU && device->shares_memory;
+    void *pages = NULL;
     cl_int code;
-    if (device->info.kind == PLETHRON_DEVICE_CPU && device->shares_memory && buffer->bytes >= MEMORY_HUGE_BYTES) {
-        TRY(memory_allocate_unset(1, buffer->bytes, what, &buffer->pages, err));
-        flags |= CL_MEM_USE_HOST_PTR;
+    if (is_ours && buffer->bytes >= MEMORY_HUGE_BYTES) TRY(memory_allocate_unset(1, buffer->bytes, what, &pages, err));
+    buffer->memory = clCreateBuffer(device->context, CL_MEM_READ_WRITE | (pages ? CL_MEM_USE_HOST_PTR : 0),
+                                    buffer->bytes, pages, &code);
+    if (code != CL_SUCCESS) {
+        status = no_memory(device, code, buffer->bytes, what, err);
+        goto out;
     }
-    buffer->memory = clCreateBuffer(device->context, flags, buffer->bytes, buffer->pages, &code);
-    if (code != CL_SUCCESS) status = no_memory(device, code, buffer->bytes, what, err);
+    if (pages)
+        TRY(device_status(clSetMemObjectDestructorCallback(buffer->memory, free_pages, pages),
+                          "clSetMemObjectDestructorCallback", err));
+    pages = NULL;
 out:
+    if (pages && buffer->memory) {
+        clReleaseMemObject(buffer->memory);
+        buffer->memory = NULL;
+    }
+    free(pages);
     return status;
 }
 
@@ -347,8 +364,6 @@ void device_buffer_close(device_buffer *buffer) {
         check_margin(buffer, buffer->margin_bytes + buffer->bytes);
     }
     if (buffer->memory) clReleaseMemObject(buffer->memory);
-    if (buffer->pages) device_finish(buffer->device, NULL); /* nothing may be at work there */
-    free(buffer->pages);
     if (buffer->guarded) clReleaseMemObject(buffer->guarded);
     if (buffer->on_host && !buffer->is_lent) free(buffer->on_host - buffer->margin_bytes);
     free(buffer);

@@ -42,7 +42,6 @@ struct device_buffer {
     cl_mem memory;  /* what kernels see; NULL on the host */
     cl_mem guarded; /* with its margins; NULL without a guard */
     char *on_host;  /* what kernels see on the host, between margins */
-    void *pages;    /* where `memory` lies, for free; NULL where OpenCL has allocated it, or it is lent */
     bool is_lent;   /* the memory is the caller's */
     size_t bytes;
     size_t margin_bytes;

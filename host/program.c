@@ -195,8 +195,9 @@ plethron_status program_open(plethron_device *device, const char *const *source_
     opened = memory;
     opened->device = device;
     if (n_sources > MAX_SOURCES ||
-        snprintf(opened->options, sizeof opened->options, "-cl-std=CL1.2 -w %s%s",
+        snprintf(opened->options, sizeof opened->options, "-cl-std=CL1.2 -w %s%s%s",
                  device_divides_exactly(device) ? "-cl-fp32-correctly-rounded-divide-sqrt -DEXACT_DIVIDE=1 " : "",
+                 plethron_device_describe(device)->local_is_dedicated ? "" : "-DCACHE_LINES=1 ",
                  options) >= (int)sizeof opened->options) {
         status = error_set(err, PLETHRON_ERROR_KERNEL, "too many kernel sources or build options");
         goto out;

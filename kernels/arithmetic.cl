@@ -63,7 +63,10 @@ typedef JOIN(int, UNIT_VECTOR) vint;
  * ahead: the first is full by then. OpenCL's prefetch() is empty on PoCL, and the hardware's own prefetching ends with
  * a page. */
 #define FAR_BYTES 32768
-#ifdef __has_builtin
+#ifndef CACHE_LINES /* 1 on CPUs */
+#define CACHE_LINES 0
+#endif
+#if CACHE_LINES && defined(__has_builtin)
 #if __has_builtin(__builtin_prefetch)
 #define PREFETCH(pointer) __builtin_prefetch((const void *)(size_t)(pointer))
 #define PREFETCH_TO_WRITE(pointer) __builtin_prefetch((const void *)(size_t)(pointer), 1)

@@ -1,5 +1,7 @@
 /* A block of rows that UNITS_AT_ONCE units share, as the strategy `grouped` works on it on CPUs: what is loaded of X
  * serves all of them. Slots, and the order of all sums: grouped_block.cl. The units' slots lie one behind the other.
+ *
+ * CPUs alone run this.
  */
 #if SHARED_ROWS
 

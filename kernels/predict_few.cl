@@ -1,5 +1,7 @@
 /* Prediction on CPUs by up to UNIT_VECTOR units, one panel (predict_item.cl). z of CHUNK_ROWS rows is gathered before
  * it is activated, so that the sigmoid's vectors of UNIT_VECTOR lanes are full however few units there are.
+ *
+ * CPUs alone run this.
  */
 #define CHUNK_ROWS (8 * ITEM_ROWS)
 #define CHUNK_VECTORS (CHUNK_ROWS * LANES / UNIT_VECTOR)

@@ -1,6 +1,8 @@
 /* Prediction on CPUs by more units than a vector has lanes (predict_item.cl). Rows are activated beside the product of
  * the rows behind them, a row after each share of the features: in one go the sigmoid's divisions and chains would be
  * waited for.
+ *
+ * CPUs alone run this.
  */
 #if LANES != UNIT_VECTOR
 #error "LANES must be UNIT_VECTOR"

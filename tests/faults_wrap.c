@@ -116,6 +116,8 @@ COMMAND(clEnqueueWriteBuffer, (cl_command_queue queue, cl_mem buffer, cl_bool wa
 COMMAND(clEnqueueFillBuffer, (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_size,
                               size_t offset, size_t size, cl_uint n, const cl_event *events, cl_event *event),
         (queue, buffer, pattern, pattern_size, offset, size, n, events, event))
+COMMAND(clSetMemObjectDestructorCallback, (cl_mem buffer, void(CL_CALLBACK *call)(cl_mem, void *), void *data),
+        (buffer, call, data))
 COMMAND(clFlush, (cl_command_queue queue), (queue))
 COMMAND(clFinish, (cl_command_queue queue), (queue))
 

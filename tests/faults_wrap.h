@@ -11,46 +11,47 @@
 
 /* Every function that is wrapped: all OpenCL functions and all allocating functions that the library calls, and the
  * releases that belong to them. test_faults.c compares with the library's own list. */
-#define FAULTS_WRAPPED(F)        \
-    F(clBuildProgram)            \
-    F(clCreateBuffer)            \
-    F(clCreateCommandQueue)      \
-    F(clCreateContext)           \
-    F(clCreateKernel)            \
-    F(clCreateProgramWithBinary) \
-    F(clCreateProgramWithSource) \
-    F(clCreateSubBuffer)         \
-    F(clEnqueueFillBuffer)       \
-    F(clEnqueueMapBuffer)        \
-    F(clEnqueueNDRangeKernel)    \
-    F(clEnqueueReadBuffer)       \
-    F(clEnqueueReadBufferRect)   \
-    F(clEnqueueUnmapMemObject)   \
-    F(clEnqueueWriteBuffer)      \
-    F(clFinish)                  \
-    F(clFlush)                   \
-    F(clGetDeviceIDs)            \
-    F(clGetDeviceInfo)           \
-    F(clGetPlatformIDs)          \
-    F(clGetPlatformInfo)         \
-    F(clGetProgramBuildInfo)     \
-    F(clGetProgramInfo)          \
-    F(clReleaseCommandQueue)     \
-    F(clReleaseContext)          \
-    F(clReleaseKernel)           \
-    F(clReleaseMemObject)        \
-    F(clReleaseProgram)          \
-    F(clRetainProgram)           \
-    F(clSetKernelArg)            \
-    F(aligned_alloc)             \
-    F(malloc)                    \
-    F(realloc)                   \
-    F(free)                      \
-    F(realpath)                  \
-    F(newlocale)                 \
-    F(freelocale)                \
-    F(fopen)                     \
-    F(fdopen)                    \
+#define FAULTS_WRAPPED(F)               \
+    F(clBuildProgram)                   \
+    F(clCreateBuffer)                   \
+    F(clCreateCommandQueue)             \
+    F(clCreateContext)                  \
+    F(clCreateKernel)                   \
+    F(clCreateProgramWithBinary)        \
+    F(clCreateProgramWithSource)        \
+    F(clCreateSubBuffer)                \
+    F(clEnqueueFillBuffer)              \
+    F(clEnqueueMapBuffer)               \
+    F(clEnqueueNDRangeKernel)           \
+    F(clEnqueueReadBuffer)              \
+    F(clEnqueueReadBufferRect)          \
+    F(clEnqueueUnmapMemObject)          \
+    F(clEnqueueWriteBuffer)             \
+    F(clFinish)                         \
+    F(clFlush)                          \
+    F(clGetDeviceIDs)                   \
+    F(clGetDeviceInfo)                  \
+    F(clGetPlatformIDs)                 \
+    F(clGetPlatformInfo)                \
+    F(clGetProgramBuildInfo)            \
+    F(clGetProgramInfo)                 \
+    F(clReleaseCommandQueue)            \
+    F(clReleaseContext)                 \
+    F(clReleaseKernel)                  \
+    F(clReleaseMemObject)               \
+    F(clReleaseProgram)                 \
+    F(clRetainProgram)                  \
+    F(clSetKernelArg)                   \
+    F(clSetMemObjectDestructorCallback) \
+    F(aligned_alloc)                    \
+    F(malloc)                           \
+    F(realloc)                          \
+    F(free)                             \
+    F(realpath)                         \
+    F(newlocale)                        \
+    F(freelocale)                       \
+    F(fopen)                            \
+    F(fdopen)                           \
     F(fclose)
 
 #define FAULTS_CALL(name) FAULTS_##name,
@@ -61,9 +62,10 @@ extern const char *const faults_names[FAULTS_N_WRAPPED];
 /* How often each function was called so far, failed or not. */
 extern unsigned long faults_calls[FAULTS_N_WRAPPED];
 
-/* What was created and not yet released. */
+/* What was created and not yet released; memory also by threads of OpenCL, for what was made for one of its buffers. */
 typedef struct faults_objects {
-    long memory, locales, files, contexts, queues, buffers, mappings, programs, kernels;
+    _Atomic long memory;
+    long locales, files, contexts, queues, buffers, mappings, programs, kernels;
 } faults_objects;
 
 /* volatile: a compiler knows malloc and free, and would think that they change no variable. */

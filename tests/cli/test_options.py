@@ -230,9 +230,10 @@ def test_batches(program):
 
 def test_classes_alone_and_together(digits, program):
     together, _ = digits
-    all_of_them = together.model("digits.safetensors")[0]
+    all_of_them, together_metadata = together.model("digits.safetensors")
     options = [EXAMPLES / "digits.csv", "--target", "digit", "--lr", "0.5", "--epochs", "300", "--standardize"]
-    program.run("train", *options, "--class", "7,3", "-o", "two.safetensors", "--strategy", "staged")
+    strategy = together_metadata["strategy"]
+    program.run("train", *options, "--class", "7,3", "-o", "two.safetensors", "--strategy", strategy)
     two, metadata = program.model("two.safetensors")
     assert list(two["positive_class"]) == [3, 7]
     assert metadata["classes"] == [[str(c) for c in range(10)]]
