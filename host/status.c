@@ -61,8 +61,7 @@ bool size_multiply(size_t a, size_t b, size_t *product) {
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 }; /* of memory: a cache line, and the widest vector */
 
-/* Asks for huge pages, where the system has them: less is missed in the tables of pages, and less asked of the system
- * to fill. */
+/* In huge pages, where the system gives them: there are fewer to look up, and fewer that it has to clear. */
 static void *allocate_huge(size_t bytes) {
     void *memory = aligned_alloc(HUGE_PAGE, size_divide_up(bytes, HUGE_PAGE) * HUGE_PAGE);
 #ifdef MADV_HUGEPAGE

@@ -91,7 +91,8 @@ static size_t slot_features(const train_problem *problem, const train_plan *plan
     return n;
 }
 
-/* On CPUs, units that all learn from the same rows share what a group loads of them, where each core has some. */
+/* On CPUs, units that all learn from the same rows share what a group loads of them, where there are more than cores.
+ */
 static bool shares_rows(const train_problem *problem, const train_plan *plan) {
     enum { LEAST_LANES = 8 };
     return !problem->has_ranges && !has_local_memory(plan) && vector_lanes(plan) >= LEAST_LANES &&
@@ -261,6 +262,7 @@ static plethron_status order_units(grouped_run *run, int32_t *order, plethron_er
     plethron_status status;
     void *memory = NULL;
     const train_problem *p = run->live->problem;
+    const bool is_shared = shares_rows(p, run->live->plan);
     size_t n_rows = 0;
     TRY(memory_allocate(p->n_units, sizeof(sized_unit), "the order of the units", &memory, err));
     sized_unit *units = memory;
@@ -270,8 +272,7 @@ static plethron_status order_units(grouped_run *run, int32_t *order, plethron_er
     }
     qsort(units, p->n_units, sizeof *units, compare_units);
     for (size_t i = 0; i < p->n_units; i++) {
-        const bool many = !shares_rows(p, run->live->plan) &&
-                          units[i].n_rows > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS &&
+        const bool many = !is_shared && units[i].n_rows > (size_t)MANY_BLOCKS * DATASET_BLOCK_ROWS &&
                           units[i].n_rows > n_rows / run->n_groups;
         order[i] = units[i].unit;
         run->n_many += many;
