@@ -153,6 +153,7 @@ plethron_status bench_device_measure(const bench_problem *p, plethron_device *de
     for (int i = 0; i < row->n_repeats; i++) {
         bench_step("%s on %s: run %d of %d", p->shape->name, selector, i + 1, row->n_repeats);
         if (row->n_repeats > 1) TRY(run(p, device, &took, row, err));
+        if (i == 0) row->n_repeats = bench_repeats(took.end_to_end); /* now without what compiling took */
         upload_s[i] = took.upload;
         device_s[i] = took.device;
         end_to_end_s[i] = took.end_to_end;

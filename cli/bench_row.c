@@ -18,7 +18,9 @@ static int compare(const void *a, const void *b) {
 }
 
 int bench_repeats(double took_s) {
-    return took_s < 0.5 ? BENCH_REPEATS : took_s < 2.0 ? 3 : 1;
+    static const double enough_s = 1.0, long_s = 4.0;
+    if (took_s > long_s) return 1;
+    return (int)fmax(3.0, fmin(BENCH_REPEATS, ceil(enough_s / took_s)));
 }
 
 bench_seconds bench_summary(double *values, size_t count) {

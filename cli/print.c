@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* madvise */
 
 #include "cli.h"
 
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 plethron_status fail(plethron_error *err, plethron_status status, const char *format, ...) {
@@ -21,9 +22,23 @@ plethron_status fail(plethron_error *err, plethron_status status, const char *fo
     return status;
 }
 
+/* Large memory asks for huge pages, as numpy's arrays do: there are fewer to fill and to look up. */
+static void ask_for_huge_pages(char *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    enum { HUGE_PAGE = 2 << 20, LEAST = 2 * HUGE_PAGE };
+    if (bytes < LEAST) return;
+    const size_t before = (HUGE_PAGE - (uintptr_t)memory % HUGE_PAGE) % HUGE_PAGE;
+    madvise(memory + before, (bytes - before) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#else
+    (void)memory;
+    (void)bytes;
+#endif
+}
+
 plethron_status allocate(size_t count, size_t size, void *out, plethron_error *err) {
     void *memory = calloc(count ? count : 1, size);
     if (!memory) return fail(err, PLETHRON_ERROR_MEMORY, "not enough memory for %zu values of %zu bytes", count, size);
+    ask_for_huge_pages(memory, count * size);
     memcpy(out, &memory, sizeof memory);
     return PLETHRON_OK;
 }

@@ -132,14 +132,14 @@ static const double step_s = 6e-8;
 /* Units that share rows: a group reads what it loads of them twice, which is as much as one unit more. It takes its
  * units through all epochs, so that cores do not wait for each other; but each reads all rows for itself. */
 static double cost_of_sharing(const train_problem *problem, size_t n_together) {
-    static const double sigmoid_features = 20.0;
+    static const double sigmoid_features = 12.0;
     const plethron_dataset *dataset = problem->dataset;
     const size_t n_cores = plethron_device_describe(dataset->device)->compute_units;
     const size_t n_turns = size_divide_up(problem->n_units, n_together);
     const double busy = (double)(size_divide_up(n_turns, n_cores) * n_cores * (n_together + 1));
     const double rows = 4.0 * (double)(size_divide_up(dataset->n_samples, DATASET_TILE) * DATASET_TILE);
     const double n_features = (double)dataset->n_features;
-    const double computing_s = busy * rows * (n_features + sigmoid_features) / 1.3e11;
+    const double computing_s = busy * rows * (n_features + sigmoid_features) / 1.35e11;
     const double reading_s =
         dataset_exceeds_cache(dataset) ? (double)n_turns * rows * n_features * STRATEGY_READING_FEATURES / 1e11 : 0.0;
     return fmax(computing_s, reading_s) + step_s * (double)problem->n_units;
