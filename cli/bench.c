@@ -154,7 +154,7 @@ static int list_cases(void) {
         const bench_case *shape = &bench_cases[i];
         char epochs[NUMBER_TEXT] = "prediction";
         if (shape->kind == BENCH_TRAIN) snprintf(epochs, sizeof epochs, "%" PRId64 " epochs", shape->epochs);
-        printf("%-14s %7zu samples x %3zu features, %6zu units, %-12s %s\n", shape->name, shape->n_samples,
+        printf("%-15s %7zu samples x %3zu features, %6zu units, %-12s %s\n", shape->name, shape->n_samples,
                shape->n_features, shape->n_units, epochs, shape->about);
     }
     return stdout_finish() ? CLI_DONE : CLI_FAILED;
@@ -264,6 +264,7 @@ static plethron_status measure_case(bench_job *job, const bench_case *shape, ple
     bench_problem problem = {0};
     plethron_error reason;
     bench_row row;
+    char plain[BENCH_NAME];
     const char *option = job->a->shape_text ? "--shape" : "--case";
     const double most_s = job->a->shape_text || job->a->cases.count ? INFINITY : 20.0; /* what is asked for is run */
     bench_step("%s: its data and what must come out", shape->name);
@@ -274,10 +275,11 @@ static plethron_status measure_case(bench_job *job, const bench_case *shape, ple
             leave_out(job, &reason);
             continue;
         }
-        if (!job->a->no_starts && !bench_is_curve(shape->name))
+        if (!job->a->no_starts && bench_is_plain(shape->name))
             bench_device_starts(option, shape->name, selector, job->a->seed, &row.cold_s, &row.warm_s);
         TRY(keep(job, &row, &job->devices[i].ceilings, err));
     }
+    if (bench_plain_name(shape->name, plain)) goto out; /* its price is asked for, not a comparison */
     if (job->blas && bench_blas_measure(&problem, job->blas, &row, &reason))
         leave_out(job, &reason);
     else if (job->blas)

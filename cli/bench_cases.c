@@ -6,53 +6,95 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Cross-entropy's mean over rows of floats, where nothing else is said. */
+#define SHAPE(kind_, source_, n_samples_, n_features_, n_units_, epochs_)                                      \
+    .kind = kind_, .source = source_, .n_samples = n_samples_, .n_features = n_features_, .n_units = n_units_, \
+    .epochs = epochs_
+#define TRAIN_MANY SHAPE(BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20)
+#define TRAIN_TEN SHAPE(BENCH_TRAIN, BENCH_PLANE, 60000, 784, 10, 20)
+#define TRAIN_ONE SHAPE(BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20)
+#define TUTORIAL(n_units, epochs)                                                         \
+    SHAPE(BENCH_TRAIN, BENCH_TUTORIAL, 5, 3, n_units, epochs), .loss = PLETHRON_LOSS_MSE, \
+                                                               .reduction = PLETHRON_REDUCTION_SUM
+#define SWEEP SHAPE(BENCH_TRAIN, BENCH_CLASSES, 1797, 64, 1000, 300)
+#define ENTITIES SHAPE(BENCH_TRAIN, BENCH_PLANE, 1000000, 16, 10000, 1000), .n_entity_rows = 100
+
+/* What real work asks for, and what it costs beside the case without. The tolerance is looked at and never met. */
+#define PENALTY .l2 = 1e-3f
+#define FOLD .n_folds = 5
+#define STOP .tolerance = 1e-30f
+#define ALL PENALTY, FOLD, STOP
+#define ALL_ABOUT "the same with a penalty, folds and stopping tests: their price"
+
 /* Where does a device overtake another one, transfers included? */
-#define CURVE_CASE(name, n_samples, n_units)                                                            \
-    {                                                                                                   \
-        name, "a point of a curve of the report", BENCH_TRAIN, BENCH_PLANE, n_samples, 64, n_units, 50, \
-            PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32                   \
-    }
+#define CURVE(n_samples, n_units) \
+    .about = "a point of a curve of the report", SHAPE(BENCH_TRAIN, BENCH_PLANE, n_samples, 64, n_units, 50)
 
 const bench_case bench_cases[] = {
-    {"train-many", "1,024 units on one X: bound by fma", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"train-many-l2", "the same with a penalty: its price", BENCH_TRAIN, BENCH_PLANE, 10240, 128, 1024, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0, PLETHRON_STORAGE_F32},
-    {"train-ten", "10 units on many samples and features", BENCH_TRAIN, BENCH_PLANE, 60000, 784, 10, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"train-one", "1 unit on a million samples: bound by memory", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"train-one-f16", "the same with X stored as f16", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20, PLETHRON_LOSS_LOG,
-     PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F16},
-    {"train-one-u8", "the same with X stored as u8", BENCH_TRAIN, BENCH_PLANE, 1048576, 64, 1, 20, PLETHRON_LOSS_LOG,
-     PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_U8},
-    {"predict-one", "1 unit, a million samples, from and to the host's memory", BENCH_PREDICT, BENCH_PLANE, 1048576, 64,
-     1, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"predict-many", "256 units, 200,000 samples, from and to the host's memory", BENCH_PREDICT, BENCH_PLANE, 200000,
-     128, 256, 0, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"tiny", "131,072 units on five samples: bound by sigmoids, which its flops leave out", BENCH_TRAIN, BENCH_TUTORIAL,
-     5, 3, 131072, 2000, PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"seed", "1 unit on five samples, 20,000 epochs: bound by latency", BENCH_TRAIN, BENCH_TUTORIAL, 5, 3, 1, 20000,
-     PLETHRON_LOSS_MSE, PLETHRON_REDUCTION_SUM, 0.0f, 0, PLETHRON_STORAGE_F32},
-    {"sweep", "1,000 units, a class against nine, of the digits' shape", BENCH_TRAIN, BENCH_CLASSES, 1797, 64, 1000,
-     300, PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 1e-3f, 0, PLETHRON_STORAGE_F32},
-    {"entities", "10,000 units with 100 samples of their own each", BENCH_TRAIN, BENCH_PLANE, 1000000, 16, 10000, 1000,
-     PLETHRON_LOSS_LOG, PLETHRON_REDUCTION_MEAN, 0.0f, 100, PLETHRON_STORAGE_F32},
-    CURVE_CASE("units-1", 4096, 1),
-    CURVE_CASE("units-4", 4096, 4),
-    CURVE_CASE("units-16", 4096, 16),
-    CURVE_CASE("units-64", 4096, 64),
-    CURVE_CASE("units-256", 4096, 256),
-    CURVE_CASE("units-1024", 4096, 1024),
-    CURVE_CASE("samples-64", 64, 64),
-    CURVE_CASE("samples-512", 512, 64),
-    CURVE_CASE("samples-4096", 4096, 64),
-    CURVE_CASE("samples-32768", 32768, 64),
+    {.name = "train-many", .about = "1,024 units on one X: bound by fma", TRAIN_MANY},
+    {.name = "train-many-l2", .about = "the same with a penalty: its price", TRAIN_MANY, PENALTY},
+    {.name = "train-many-fold",
+     .about = "the same, each unit without a fifth of the rows: its price",
+     TRAIN_MANY,
+     FOLD},
+    {.name = "train-many-stop", .about = "the same with a stopping test every 10 epochs: its price", TRAIN_MANY, STOP},
+    {.name = "train-many-all", .about = ALL_ABOUT, TRAIN_MANY, ALL},
+    {.name = "train-ten", .about = "10 units on many samples and features", TRAIN_TEN},
+    {.name = "train-ten-all", .about = ALL_ABOUT, TRAIN_TEN, ALL},
+    {.name = "train-one", .about = "1 unit on a million samples: bound by memory", TRAIN_ONE},
+    {.name = "train-one-all", .about = ALL_ABOUT, TRAIN_ONE, ALL},
+    {.name = "train-one-f16", .about = "train-one with X stored as f16", TRAIN_ONE, .storage = PLETHRON_STORAGE_F16},
+    {.name = "train-one-u8", .about = "train-one with X stored as u8", TRAIN_ONE, .storage = PLETHRON_STORAGE_U8},
+    {.name = "predict-one",
+     .about = "1 unit, a million samples, from and to the host's memory",
+     SHAPE(BENCH_PREDICT, BENCH_PLANE, 1048576, 64, 1, 0)},
+    {.name = "predict-many",
+     .about = "256 units, 200,000 samples, from and to the host's memory",
+     SHAPE(BENCH_PREDICT, BENCH_PLANE, 200000, 128, 256, 0)},
+    {.name = "tiny",
+     .about = "131,072 units on five samples: bound by sigmoids, which its flops leave out",
+     TUTORIAL(131072, 2000)},
+    {.name = "tiny-all", .about = ALL_ABOUT, TUTORIAL(131072, 2000), ALL},
+    {.name = "seed", .about = "1 unit on five samples, 20,000 epochs: bound by latency", TUTORIAL(1, 20000)},
+    {.name = "seed-all", .about = ALL_ABOUT, TUTORIAL(1, 20000), ALL},
+    {.name = "sweep",
+     .about = "1,000 units, a class against nine, of the digits' shape, with a penalty",
+     SWEEP,
+     PENALTY},
+    {.name = "sweep-all", .about = ALL_ABOUT, SWEEP, ALL},
+    {.name = "entities", .about = "10,000 units with 100 samples of their own each", ENTITIES},
+    {.name = "entities-all", .about = ALL_ABOUT, ENTITIES, ALL},
+    {.name = "units-1", CURVE(4096, 1)},
+    {.name = "units-4", CURVE(4096, 4)},
+    {.name = "units-16", CURVE(4096, 16)},
+    {.name = "units-64", CURVE(4096, 64)},
+    {.name = "units-256", CURVE(4096, 256)},
+    {.name = "units-1024", CURVE(4096, 1024)},
+    {.name = "samples-64", CURVE(64, 64)},
+    {.name = "samples-512", CURVE(512, 64)},
+    {.name = "samples-4096", CURVE(4096, 64)},
+    {.name = "samples-32768", CURVE(32768, 64)},
 };
 const size_t bench_n_cases = sizeof bench_cases / sizeof *bench_cases;
 
 bool bench_is_curve(const char *name) {
     return strncmp(name, "units-", strlen("units-")) == 0 || strncmp(name, "samples-", strlen("samples-")) == 0;
+}
+
+bool bench_plain_name(const char *name, char plain[BENCH_NAME]) {
+    static const char *const endings[] = {"-l2", "-fold", "-stop", "-all"};
+    const char *ending = strrchr(name, '-');
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++) {
+        if (strcmp(ending, endings[i]) != 0) continue;
+        snprintf(plain, BENCH_NAME, "%.*s", (int)(ending - name), name);
+        return true;
+    }
+    return false;
+}
+
+bool bench_is_plain(const char *name) {
+    char plain[BENCH_NAME];
+    return !bench_is_curve(name) && !bench_plain_name(name, plain);
 }
 
 const bench_case *bench_case_find(const char *name) {
@@ -158,8 +200,10 @@ static void fill(bench_problem *p, int64_t seed) {
     for (size_t j = 0; j < shape->n_units; j++) {
         p->learning_rate[j] = shape->source == BENCH_TUTORIAL ? 0.05f : 0.1f + 0.4f * uniform(seed, STREAM_RATE, j);
         p->entity[j] = (int64_t)j;
+        p->excluded_fold[j] = shape->n_folds ? (int64_t)(j % shape->n_folds) : PLETHRON_NONE;
         if (p->positive_class) p->positive_class[j] = (int64_t)(j % N_CLASSES);
     }
+    for (size_t i = 0; shape->n_folds && i < shape->n_samples; i++) p->folds[i] = (uint8_t)(i % shape->n_folds);
     const size_t n_weights = (shape->n_features + 1) * shape->n_units;
     for (size_t e = 0; shape->kind == BENCH_PREDICT && e < n_weights; e++)
         p->start[e] = 0.5f * spread(seed, STREAM_START, e);
@@ -178,13 +222,18 @@ float bench_target(const bench_problem *p, size_t row, size_t unit) {
     return p->positive_class ? p->Y[row] == (float)p->positive_class[unit] : p->Y[row];
 }
 
+static bool learns(const bench_problem *p, size_t row, size_t unit) {
+    return p->folds[row] != p->excluded_fold[unit];
+}
+
 plethron_status bench_reference(const bench_problem *p, size_t unit, int64_t epochs, double *weights,
                                 plethron_error *err) {
     double *gradient = NULL;
     const bench_case *shape = p->shape;
-    size_t first;
+    size_t first, n_learned = 0;
     const size_t n = bench_unit_rows(shape, unit, &first), n_features = shape->n_features;
-    const double scale = shape->reduction == PLETHRON_REDUCTION_MEAN ? 1.0 / (double)n : 1.0;
+    for (size_t i = first; i < first + n; i++) n_learned += learns(p, i, unit);
+    const double scale = shape->reduction == PLETHRON_REDUCTION_MEAN ? 1.0 / (double)n_learned : 1.0;
     const double rate = (double)p->learning_rate[unit];
     plethron_status status = allocate(n_features + 1, sizeof *gradient, &gradient, err);
     if (status != PLETHRON_OK) return status;
@@ -192,6 +241,7 @@ plethron_status bench_reference(const bench_problem *p, size_t unit, int64_t epo
     for (int64_t epoch = 0; epoch < epochs; epoch++) {
         memset(gradient, 0, (n_features + 1) * sizeof *gradient);
         for (size_t i = first; i < first + n; i++) {
+            if (!learns(p, i, unit)) continue;
             const float *x = p->X + i * n_features;
             double z = weights[n_features];
             for (size_t k = 0; k < n_features; k++) z += (double)x[k] * weights[k];
@@ -282,8 +332,8 @@ double bench_error_of_predictions(const bench_problem *p, const float *P) {
 /* ---- Opening ----------------------------------------------------------------------------------------------------- */
 
 void bench_problem_close(bench_problem *p) {
-    void *memory[] = {p->entity, p->X,       p->Y,    p->learning_rate, p->positive_class,
-                      p->start,  p->checked, p->rows, p->expected};
+    void *memory[] = {p->entity,        p->X,     p->Y,       p->learning_rate, p->positive_class, p->folds,
+                      p->excluded_fold, p->start, p->checked, p->rows,          p->expected};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) free(memory[i]);
     *p = (bench_problem){0};
 }
@@ -297,6 +347,8 @@ plethron_status bench_problem_open(const bench_case *shape, int64_t seed, bench_
     TRY(allocate(shape->n_units, sizeof *p.learning_rate, &p.learning_rate, err));
     if (shape->source == BENCH_CLASSES) TRY(allocate(shape->n_units, sizeof *p.positive_class, &p.positive_class, err));
     TRY(allocate(shape->n_units, sizeof *p.entity, &p.entity, err));
+    TRY(allocate(shape->n_samples, sizeof *p.folds, &p.folds, err));
+    TRY(allocate(shape->n_units, sizeof *p.excluded_fold, &p.excluded_fold, err));
     TRY(allocate(n_weights, sizeof *p.start, &p.start, err));
     TRY(allocate(MAX_CHECKED, sizeof *p.checked, &p.checked, err));
     TRY(allocate(MAX_ROWS, sizeof *p.rows, &p.rows, err));

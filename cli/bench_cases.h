@@ -4,6 +4,8 @@
 
 #include "cli.h"
 
+enum { BENCH_NAME = 64 };
+
 typedef enum bench_kind { BENCH_TRAIN, BENCH_PREDICT } bench_kind;
 
 /* Where a case's data come from; every value is a function of the seed and its position (bench_cases.c). */
@@ -23,6 +25,8 @@ typedef struct bench_case {
     plethron_loss loss;
     plethron_reduction reduction;
     float l2;
+    size_t n_folds;           /* row i is of fold i modulo so many, which unit i, modulo as many, leaves out; 0: none */
+    float tolerance;          /* of a test every 10 epochs, never met; 0: no test */
     size_t n_entity_rows;     /* unit j learns from the j-th so many rows; 0: every unit from all */
     plethron_storage storage; /* of X on devices; its values lose nothing */
 } bench_case;
@@ -32,6 +36,12 @@ extern const size_t bench_n_cases;
 
 /* True for the names of the cases that differ in one size, which a report draws as a curve. */
 bool bench_is_curve(const char *name);
+
+/* The name of the case that this one adds features of a bank to, to tell their price; false where it is none such. */
+bool bench_plain_name(const char *name, char plain[BENCH_NAME]);
+
+/* True for the names of all other cases. */
+bool bench_is_plain(const char *name);
 
 /* NULL when there is none of that name. */
 const bench_case *bench_case_find(const char *name);
@@ -47,6 +57,8 @@ typedef struct bench_problem {
     float *learning_rate;    /* [n_units] */
     int64_t *positive_class; /* [n_units]; NULL where units learn Y itself */
     int64_t *entity;         /* [n_units]: 0, 1, 2, ... */
+    uint8_t *folds;          /* [n_samples] */
+    int64_t *excluded_fold;  /* [n_units] */
     float *start;            /* [n_features + 1, n_units], bias last: the weights to predict with, or zeros */
     size_t n_checked;        /* units */
     size_t *checked;         /* [n_checked] */

@@ -29,7 +29,8 @@ static plethron_status create_dataset(const bench_problem *p, plethron_device *d
                                       plethron_error *err) {
     const bench_case *shape = p->shape;
     int64_t *offsets = NULL;
-    plethron_dataset_options options = {.struct_size = sizeof options, .storage = shape->storage};
+    plethron_dataset_options options = {
+        .struct_size = sizeof options, .storage = shape->storage, .folds = shape->n_folds ? p->folds : NULL};
     plethron_status status = allocate(shape->n_units + 1, sizeof *offsets, &offsets, err);
     if (status != PLETHRON_OK) return status;
     for (size_t j = 0; j <= shape->n_units; j++) offsets[j] = (int64_t)(j * shape->n_entity_rows);
@@ -49,6 +50,8 @@ static plethron_status create_bank(const bench_problem *p, int64_t epochs, pleth
         .struct_size = sizeof options,
         .learning_rate = {p->learning_rate, shape->n_units},
         .l2 = {&shape->l2, 1},
+        .tolerance = {&shape->tolerance, 1},
+        .excluded_fold = {p->excluded_fold, shape->n_units},
         .epochs = {&epochs, 1},
         .loss = {&loss, 1},
         .positive_class = {p->positive_class, p->positive_class ? shape->n_units : 0},

@@ -160,6 +160,20 @@ bool bench_same_case(const json_t *a, const json_t *b) {
            bench_number(a, "n_features") == bench_number(b, "n_features");
 }
 
+/* The seconds of the row over those of the case without its features on the same device; NAN where it adds none. */
+static double price_of(const json_t *rows, const json_t *row) {
+    char plain[BENCH_NAME];
+    size_t i;
+    json_t *other;
+    if (!bench_plain_name(bench_text(row, "case"), plain)) return NAN;
+    json_array_foreach(rows, i, other) {
+        if (strcmp(bench_text(other, "case"), plain) == 0 &&
+            strcmp(bench_text(other, "device"), bench_text(row, "device")) == 0)
+            return bench_row_seconds(row).median / bench_row_seconds(other).median;
+    }
+    return NAN;
+}
+
 /* The rate of `device` in the row's case; NAN when it did not run it. */
 static double rate_of(const json_t *rows, const json_t *row, const char *device) {
     size_t i;
@@ -180,6 +194,7 @@ bool bench_document_compare_rows(json_t *document) {
         json_t *speedups = json_pack("{s:o, s:o}", "host", number(rate / rate_of(rows, row, "host")), "openblas",
                                      number(rate / rate_of(rows, row, "openblas")));
         if (!speedups || !set(row, "speedup_over", speedups)) return false;
+        if (!set(row, "price", number(price_of(rows, row)))) return false;
     }
     return true;
 }

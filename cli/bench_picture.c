@@ -129,7 +129,7 @@ out:
 
 static bool has_share(const json_t *document, const json_t *row) {
     return isfinite(bench_number(row, "fraction_of_ceiling")) && bench_is_device(document, row) &&
-           !bench_is_curve(bench_text(row, "case"));
+           bench_is_plain(bench_text(row, "case"));
 }
 
 size_t bench_picture_n_ceilings(const json_t *document) {
@@ -217,7 +217,8 @@ static int higher_first(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* The device's rows, without those that have no rate, those of a curve, and chains of tiny epochs; the highest first.
+/* The device's rows, without those that have no rate, those of a curve or of a price, and chains of tiny epochs; the
+ * highest first.
  */
 static size_t find_points(const json_t *rows, const char *device, roof_point points[MAX_LABELS]) {
     size_t i, count = 0;
@@ -225,7 +226,7 @@ static size_t find_points(const json_t *rows, const char *device, roof_point poi
     json_array_foreach(rows, i, row) {
         const char *name = bench_text(row, "case");
         const double rate = bench_number(row, "gflops"), intensity = rate / bench_number(row, "gbytes_per_s");
-        const bool is_other = strcmp(bench_text(row, "device"), device) != 0 || bench_is_curve(name) ||
+        const bool is_other = strcmp(bench_text(row, "device"), device) != 0 || !bench_is_plain(name) ||
                               strcmp(bench_text(row, "bound"), "latency") == 0;
         if (is_other || !isfinite(intensity) || !(intensity > 0.0) || !(rate > 0.0) || count == MAX_LABELS) continue;
         points[count++] = (roof_point){name, intensity, rate};

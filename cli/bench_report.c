@@ -78,7 +78,7 @@ static void write_verdicts(FILE *page, const json_t *document) {
     fputs("<h2>In short</h2>\n<ul>\n", page);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const char *name = bench_text(json_array_get(rows, i), "case");
-        if (is_first_of_case(rows, i) && !bench_is_curve(name)) write_verdict(page, document, name);
+        if (is_first_of_case(rows, i) && bench_is_plain(name)) write_verdict(page, document, name);
     }
     fputs("</ul>\n<p class=\"soft\">Rates of the epochs alone where a device's own time is known; uploads and starts "
           "are in "
@@ -150,7 +150,7 @@ static plethron_status write_bars(FILE *page, const json_t *document, plethron_e
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *name = bench_text(row, "case");
-        if (!is_first_of_case(rows, i) || bench_is_curve(name)) continue;
+        if (!is_first_of_case(rows, i) || !bench_is_plain(name)) continue;
         fputs("<h3>", page);
         picture_html(page, name);
         fprintf(page, " <span class=\"soft\">%.0f samples, %.0f features, %.0f units</span></h3>\n",
@@ -249,6 +249,28 @@ out:
     return status;
 }
 
+/* Times as long as without, by device. */
+static void write_prices(FILE *page, const json_t *document) {
+    size_t i, n_prices = 0;
+    json_t *row;
+    json_array_foreach(rows_of(document), i, row) {
+        const double price = bench_number(row, "price");
+        if (!isfinite(price)) continue;
+        if (n_prices++ == 0)
+            fputs(
+                "<h2>What features cost</h2>\n<p>Times as long as the case without: with a penalty (l2), a fold of the "
+                "rows held out by each unit, a stopping test every 10 epochs, or all of them.</p>\n"
+                "<table>\n<tr><th>case<th>device<th>price</tr>\n",
+                page);
+        fputs("<tr><td>", page);
+        picture_html(page, bench_text(row, "case"));
+        fputs("</td><td>", page);
+        picture_html(page, bench_text(row, "device"));
+        fprintf(page, "</td><td>%.2f</td></tr>\n", price);
+    }
+    if (n_prices) fputs("</table>\n", page);
+}
+
 static void write_no_pictures(FILE *page, const char *reason) {
     fputs("<p class=\"soft\">The pictures are missing: ", page);
     picture_html(page, reason);
@@ -336,6 +358,7 @@ plethron_status bench_report_write(const json_t *document, const char *path, ple
     if (has_pictures) TRY(write_bars(page, document, err));
     TRY(write_devices(page, document, has_pictures, err));
     TRY(write_curves(page, document, has_pictures, err));
+    write_prices(page, document);
     write_table(page, document);
     write_baselines(page, document);
     TRY(plethron_output_commit(output, err));

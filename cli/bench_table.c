@@ -49,7 +49,7 @@ static void print_row(const json_t *row) {
     const double fraction = bench_number(row, "fraction_of_ceiling");
     const bench_seconds time = bench_row_seconds(row);
     snprintf(share, sizeof share, "%s %s", value_text(fraction, "", 2, cells[0]), bench_text(row, "bound"));
-    printf("%-14s %-12.12s %-9.9s %9s %9s %9s %9s %6s %9s %8s %7s %-13s %7s %8s %8.1e\n", bench_text(row, "case"),
+    printf("%-15s %-12.12s %-9.9s %9s %9s %9s %9s %6s %9s %8s %7s %-13s %7s %8s %8.1e\n", bench_text(row, "case"),
            bench_text(row, "device"), *bench_text(row, "strategy") ? bench_text(row, "strategy") : "-",
            seconds_text(bench_number(seconds, "cold"), cells[1]), seconds_text(bench_number(seconds, "warm"), cells[2]),
            seconds_text(bench_number(seconds, "upload"), cells[3]),
@@ -62,15 +62,28 @@ static void print_row(const json_t *row) {
            value_text(bench_number(speedups, "openblas"), "x", 2, cells[9]), bench_number(row, "verified_error"));
 }
 
+/* Times as long as without, of the cases that add features of a bank. */
+static void print_prices(const json_t *document) {
+    size_t i, n_prices = 0;
+    json_t *row;
+    json_array_foreach(json_object_get(document, "rows"), i, row) {
+        const double price = bench_number(row, "price");
+        if (isnan(price)) continue;
+        if (n_prices++ == 0) printf("\nWhat features cost: times as long as the case without\n");
+        printf("%-15s %-12.12s %6.2f\n", bench_text(row, "case"), bench_text(row, "device"), price);
+    }
+}
+
 void bench_print_table(const json_t *document) {
     size_t i;
     json_t *device, *row;
     json_array_foreach(json_object_get(document, "devices"), i, device) print_device(device);
     if (json_array_size(json_object_get(document, "rows")) == 0) return;
-    printf("\n%-14s %-12s %-9s %9s %9s %9s %9s %6s %9s %8s %7s %-13s %7s %8s %8s\n", "case", "device", "strategy",
+    printf("\n%-15s %-12s %-9s %9s %9s %9s %9s %6s %9s %8s %7s %-13s %7s %8s %8s\n", "case", "device", "strategy",
            "cold", "warm", "upload", "device", "spread", "in all", "GFLOP/s", "GB/s", "of ceiling", "to host",
            "to BLAS", "error");
     json_array_foreach(json_object_get(document, "rows"), i, row) print_row(row);
+    print_prices(document);
 }
 
 /* ---- Ratios ------------------------------------------------------------------------------------------------------ */
@@ -94,7 +107,7 @@ static void print_ratio(const json_t *row, const json_t *before) {
     const double least = ratio * (now_s.median / now_s.max) * (then_s.min / then_s.median);
     const double most = ratio * (now_s.median / now_s.min) * (then_s.max / then_s.median);
     const char *verdict = least > 1.0 ? "faster" : most < 1.0 ? "slower" : "within the noise";
-    printf("%-14s %-12.12s %6.2fx  [%.2f %.2f]  %s\n", bench_text(row, "case"), bench_text(row, "device"), ratio, least,
+    printf("%-15s %-12.12s %6.2fx  [%.2f %.2f]  %s\n", bench_text(row, "case"), bench_text(row, "device"), ratio, least,
            most, verdict);
 }
 
@@ -108,6 +121,6 @@ void bench_print_ratios(const json_t *document, const json_t *old, const char *o
         if (before)
             print_ratio(row, before);
         else
-            printf("%-14s %-12.12s is not in it\n", bench_text(row, "case"), bench_text(row, "device"));
+            printf("%-15s %-12.12s is not in it\n", bench_text(row, "case"), bench_text(row, "device"));
     }
 }
