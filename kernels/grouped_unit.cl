@@ -83,6 +83,44 @@ static inline int unit_end(const row_sources *from, __global const float *A_g, i
     return active ? max(min(epochs, end), first) : first;
 }
 
+/* Looks at the tolerance of the unit in the slot (rules.cl), whose distances are where its sums were: true when it
+ * stops. All items of the group find the same. */
+static inline bool unit_stops(const row_sources *from, __global float *A_g, int unit, int n_features, int epochs,
+                              SLOT_SPACE const float *slot) {
+    __global const float *U_g = from->U_g;
+    const int u_stride = from->u_stride;
+    SLOT_SPACE const float *distances = slot + SLOT_SUMS(n_features);
+    unit_norm norm = {(vfloat)(0.0f), (vfloat)(0.0f)};
+    float largest = 0.0f, broken = 0.0f;
+    int k = 0;
+    for (; k + UNIT_VECTOR <= n_features; k += UNIT_VECTOR) norm_gain(&norm, LOAD(SLOT_SPACE, distances + k));
+    EACH(c, UNIT_VECTOR) {
+        const float lane = ((const float *)&norm.largest)[c];
+        largest = lane > largest ? lane : largest;
+        broken += ((const float *)&norm.broken)[c];
+    }
+    for (; k <= n_features; k++) {
+        const float distance = distances[k < n_features ? k : SLOT_BIAS(n_features)];
+        largest = distance > largest ? distance : largest;
+        broken += distance - distance;
+    }
+    norm = (unit_norm){(vfloat)(largest), (vfloat)(broken)};
+    const vfloat tolerance = UNIT_VALUES(UNIT_TOLERANCE, unit);
+    const vint looks = (vint)(1), ruled = tolerance > (vfloat)(0.0f) ? looks : (vint)(0);
+    const vint reasons = rule_reason(&norm, tolerance, looks, ruled, (vint)(REASON_NONE));
+    const int reason = ((const int *)&reasons)[0];
+    __global float *state_g = A_g + unit;
+    __global int *integers_g = (__global int *)state_g;
+    if (GROUP_ITEM == 0 && ((const int *)&ruled)[0]) state_g[(size_t)STATE_NORM * u_stride] = largest;
+    if (reason == REASON_NONE) return false;
+    if (GROUP_ITEM == 0) {
+        integers_g[(size_t)STATE_ACTIVE * u_stride] = 0;
+        integers_g[(size_t)STATE_REASON * u_stride] = reason;
+        integers_g[(size_t)STATE_EPOCHS * u_stride] = epochs;
+    }
+    return true;
+}
+
 static inline int unit_loss(const row_sources *from, int unit) {
     return ((__global const int *)from->U_g)[(size_t)UNIT_LOSS * from->u_stride + unit];
 }

@@ -4,6 +4,8 @@
  *
  *   X_g, steps_g           tiles of X (store.cl)
  *   W_g, M_g, D_g, A_g     as in update.cl
+ *   look_every             after every so many epochs of the training the units' tolerances are looked at (rules.cl);
+ *                          0: never. Or `keep`: the distances after the last epoch are left to `check`
  *
  * Launch: dimension 0 covers the units, ITEM_UNITS an item. Order: that of `staged`, bit by bit: z starts at the bias
  * and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one fma a sample (an addition,
@@ -87,21 +89,39 @@ static inline void clear(vfloat sums[WEIGHTS][ITEM_VECTORS]) {
 /* What moves the units of one vector in one epoch. */
 typedef struct resident_step {
     unit_step step;
-    vint moves; /* 0 where a unit has stopped, or has trained for all of its epochs */
+    vint moves;     /* 0 where a unit has stopped, or has trained for all of its epochs */
+    unit_norm norm; /* of the distances from the optimum, where rules are looked at */
 } resident_step;
 
-static inline void step_weights(resident_item *item, const resident_step steps[ITEM_VECTORS], int uses, bool keep,
+/* `looks`: finds the norms; `keep`: stores what they are made of. */
+static inline void step_weights(resident_item *item, resident_step steps[ITEM_VECTORS], int uses, bool looks, bool keep,
                                 __global float *D_g, int u_stride) {
     EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) {
         const unit_step *s = &steps[v].step;
         const bool is_bias = k == FEATURES;
         const vfloat w = item->w[k][v], slope = step_slope(s, is_bias, w, item->total[k][v]);
-        if (keep)
-            STORE(__global, D_g + (size_t)k * u_stride + item->units[v].unit,
-                  step_residual(s, is_bias, w, slope, uses));
+        if (looks || keep) {
+            const vfloat distance = step_residual(s, is_bias, w, slope, uses);
+            norm_gain(&steps[v].norm, distance);
+            if (keep) STORE(__global, D_g + (size_t)k * u_stride + item->units[v].unit, distance);
+        }
         const vfloat moved = step_weight(s, is_bias, w, slope, &item->m[k][v], &item->v[k][v], uses);
         item->w[k][v] = steps[v].moves > (vint)(0) ? moved : w;
     }
+}
+
+/* Whether one of the units still trains after so many epochs. */
+static inline bool any_trains(const resident_item *item, __global const float *A_g, int epochs) {
+    __global const float *U_g = item->from.U_g;
+    const int u_stride = item->from.u_stride;
+    int any = 0;
+    EACH_LANES(v) {
+        const int at = item->units[v].unit;
+        const vint left = UNIT_INTEGERS(UNIT_EPOCHS, at) - (vint)(epochs);
+        const vint trains = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, at) : (vint)(0);
+        EACH(c, UNIT_VECTOR) any |= ((const int *)&trains)[c];
+    }
+    return any;
 }
 
 /* Weights and moments of the item's units. */
@@ -156,8 +176,8 @@ static inline X_SPACE const float *decode_tile(__global const stored *tile_g, __
 #endif
 
 __kernel void resident(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
-                       __global float *M_g, __global float *D_g, __global const float *A_g, ROW_PARAMETERS, int n_rows,
-                       int first, int count, int keep) {
+                       __global float *M_g, __global float *D_g, __global float *A_g, ROW_PARAMETERS, int n_rows,
+                       int first, int count, int look_every, int keep) {
     const int uses = USES_OR(uses_given), unit = get_global_id(0) * ITEM_UNITS;
     resident_item item = {.from = ROW_SOURCES};
 #if LOCAL_MEMORY
@@ -169,6 +189,7 @@ __kernel void resident(__global const stored *X_g, __global const float *steps_g
     load_item(&item, W_g, M_g, u_stride, uses);
     for (int epoch = first; epoch < first + count; epoch++) {
         resident_step steps[ITEM_VECTORS];
+        const bool looks = look_every > 0 && (epoch + 1) % look_every == 0;
         clear(item.total);
         for (int row = 0; row < n_rows; row += TILE) {
             __global const stored *tile_g = X_g + (size_t)row * FEATURES;
@@ -187,8 +208,13 @@ __kernel void resident(__global const stored *X_g, __global const float *steps_g
             const vint left = UNIT_INTEGERS(UNIT_EPOCHS, at) - (vint)(epoch);
             steps[v].step = unit_step_load(U_g, u_stride, at, epoch, epoch, uses);
             steps[v].moves = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, at) : (vint)(0);
+            steps[v].norm = (unit_norm){(vfloat)(0.0f), (vfloat)(0.0f)};
         }
-        step_weights(&item, steps, uses, keep && epoch == first + count - 1, D_g, u_stride);
+        step_weights(&item, steps, uses, looks, keep && epoch == first + count - 1, D_g, u_stride);
+        if (!looks) continue;
+        EACH_LANES(v)
+        rule_look(U_g, A_g, u_stride, unit + v * UNIT_VECTOR, &steps[v].norm, steps[v].moves, epoch + 1);
+        if (!LOCAL_MEMORY && !any_trains(&item, A_g, epoch + 1)) break; /* a group's items wait for each other */
     }
     store_item(&item, W_g, M_g, u_stride, uses);
 }

@@ -84,6 +84,63 @@ static void test_tolerance(void **state) {
     on_devices(stop_by_tolerance);
 }
 
+/* Units of all optimisers whose gradients come within their tolerances at once, in time, or never; some diverge. The
+ * last one has a patience, for which every device looks between its launches instead of inside. */
+static test_case *units_that_stop(size_t n_rows, size_t n_units) {
+    test_case *c = plain(n_rows, 6, n_units + 1);
+    for (size_t j = 0; j < n_units; j++) {
+        c->units->optimizer[j] = (int64_t)(j % 4);
+        c->units->learning_rate[j] = 0.3f;
+        if (j % 7 == 6) c->units->l2[j] = 1e30f;
+        c->units->l1[j] = 0.01f * (float)(j % 3);
+        c->units->epochs[j] = 30 + (int64_t)j;
+        c->units->tolerance[j] = 0.1f * powf(0.7f, (float)j);
+    }
+    c->units->excluded_fold[n_units] = 1;
+    c->units->patience[n_units] = 4;
+    c->units->epochs[n_units] = 50;
+    return c;
+}
+
+/* Trains the units without the last one, and with it; counts those that stop after the first look, by state. */
+static void look_inside_and_between(const case_way *way, size_t n_rows, size_t n_units,
+                                    size_t n_late[PLETHRON_UNIT_NO_ROWS + 1]) {
+    size_t first[32];
+    test_case *c = units_that_stop(n_rows, n_units);
+    for (size_t j = 0; j < n_units; j++) first[j] = j;
+    plethron_bank *inside = case_bank(c, first, n_units), *between = case_bank(c, NULL, n_units + 1);
+    case_train_on(way, c, inside);
+    case_train_on(way, c, between);
+    for (size_t j = 0; j < n_units; j++) {
+        const plethron_unit unit = case_unit(inside, j);
+        check_same_unit(inside, j, between, j, way->name);
+        n_late[unit.state] += unit.epochs_done > CASE_CHECK_EVERY || unit.state == PLETHRON_UNIT_DIVERGED;
+    }
+    plethron_bank_close(between);
+    plethron_bank_close(inside);
+    case_close(c);
+}
+
+static void look_at_many_units(const case_way *way) {
+    size_t n_late[PLETHRON_UNIT_NO_ROWS + 1] = {0};
+    look_inside_and_between(way, 300, 20, n_late);
+    assert_true(n_late[PLETHRON_UNIT_CONVERGED] > 0);
+    assert_true(n_late[PLETHRON_UNIT_MAX_EPOCHS] > 0);
+    assert_true(n_late[PLETHRON_UNIT_DIVERGED] > 0);
+}
+
+/* With so many rows that `grouped` gives them to all its groups. */
+static void look_at_many_rows(const case_way *way) {
+    size_t n_late[PLETHRON_UNIT_NO_ROWS + 1] = {0};
+    look_inside_and_between(way, 4400, 1, n_late);
+}
+
+static void test_where_tolerances_are_looked_at(void **state) {
+    (void)state;
+    on_devices(look_at_many_units);
+    on_devices(look_at_many_rows);
+}
+
 /* ---- Patience ---------------------------------------------------------------------------------------------------- */
 
 enum { N_CHECKS = 30, N_PATIENCES = 9, N_TRAINED = 20 };
@@ -293,6 +350,7 @@ static int close_ways(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_where_tolerances_are_looked_at),
         cmocka_unit_test(test_patience_restores_the_best),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_the_others_do_not_notice),
