@@ -550,8 +550,7 @@ plethron_status live_epochs(live_set *live, void *run, int64_t first, int64_t co
     plethron_status status = PLETHRON_OK;
     const strategy *chosen = live->plan->strategy;
     const train_problem *p = live->problem;
-    /* A held-out loss takes kernels of its own, which follow every so many epochs; a tolerance does not. */
-    const bool looks = chosen->epochs && p->has_rules && !p->has_patience;
+    const bool looks = p->has_rules && chosen->epochs && chosen->looks(run);
     const int64_t look_every = looks ? p->check_every : 0;
     const int64_t every = p->has_rules && !looks ? p->check_every : INT64_MAX;
     for (int64_t epoch = first; epoch < first + count;) {

@@ -220,10 +220,10 @@ static plethron_status open_program(const grouped_run *run, const char *const *s
 
 static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"arithmetic.cl",     "store.cl",          "unit.cl",         "row.cl",
-                                   "rules.cl",          "step.cl",           "measure.cl",      "lanes.cl",
-                                   "grouped_block.cl",  "grouped_shared.cl", "grouped_unit.cl", "grouped.cl",
-                                   "grouped_measure.cl"};
+    const char *const sources[] = {"arithmetic.cl",    "store.cl",          "unit.cl",         "row.cl",
+                                   "rules.cl",         "step.cl",           "measure.cl",      "lanes.cl",
+                                   "grouped_block.cl", "grouped_shared.cl", "grouped_unit.cl", "grouped_held.cl",
+                                   "grouped.cl",       "grouped_measure.cl"};
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
     TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
@@ -372,10 +372,10 @@ static plethron_status run_few(const grouped_run *run, int64_t first, int64_t co
     const kernel_range range = groups(run, p->n_units - run->n_many);
     if (run->n_many == p->n_units) return status;
     TRY(device_buffer_zero(run->queue, err));
-    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbb" ROW_TYPES "iiiiiii", run->X, live->steps, live->weights,
-                      live->moments, live->distances, live->state, run->order, run->queue, run->scratch,
-                      ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units, (int)first,
-                      (int)count, (int)look_every, (int)keep));
+    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbbbb" ROW_TYPES "iiiiiii", run->X, live->steps, live->weights,
+                      live->moments, live->distances, live->state, live->held_scale, live->best, run->order, run->queue,
+                      run->scratch, ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units,
+                      (int)first, (int)count, (int)look_every, (int)keep));
 out:
     return status;
 }
@@ -397,6 +397,12 @@ static plethron_status run_many(const grouped_run *run, int64_t epoch, bool look
     TRY(live_count_launches(live, 2, err));
 out:
     return status;
+}
+
+/* Held-out losses of units with many rows take kernels of their own. */
+static bool looks(const void *state) {
+    const grouped_run *run = state;
+    return run->n_many == 0 || !run->live->problem->has_patience;
 }
 
 static plethron_status epochs(void *state, int64_t first, int64_t count, int64_t look_every, bool keep,
@@ -453,6 +459,7 @@ const strategy strategy_grouped = {
     .open = run_open,
     .close = run_close,
     .epochs = epochs,
+    .looks = looks,
     .weigh = weigh,
     .measure = measure,
 };

@@ -136,8 +136,14 @@ out:
     return status;
 }
 
+static bool looks(const void *state) {
+    (void)state;
+    return true;
+}
+
 static plethron_status epochs(void *state, int64_t first, int64_t count, int64_t look_every, bool keep,
                               plethron_error *err) {
+    (void)keep; /* it looks itself */
     const resident_run *run = state;
     const live_set *live = run->live;
     const train_problem *p = live->problem;
@@ -145,9 +151,9 @@ static plethron_status epochs(void *state, int64_t first, int64_t count, int64_t
     const size_t items = items_of(p, run->shape.unit_vector * run->shape.item_vectors);
     const kernel_range range = {.global = {size_divide_up(items, group_items) * group_items, 1, 1},
                                 .local = {group_items, 1, 1}};
-    return kernel_launch(run->epochs, &range, err, "bbbbbb" ROW_TYPES "iiiii", live->X, live->steps, live->weights,
-                         live->moments, live->distances, live->state, ROW_ARGUMENTS(live), (int)p->dataset->n_samples,
-                         (int)first, (int)count, (int)look_every, (int)keep);
+    return kernel_launch(run->epochs, &range, err, "bbbbbbb" ROW_TYPES "iiii", live->X, live->steps, live->weights,
+                         live->moments, live->state, live->held_scale, live->best, ROW_ARGUMENTS(live),
+                         (int)p->dataset->n_samples, (int)first, (int)count, (int)look_every);
 }
 
 const strategy strategy_resident = {
@@ -158,4 +164,5 @@ const strategy strategy_resident = {
     .open = run_open,
     .close = run_close,
     .epochs = epochs,
+    .looks = looks,
 };

@@ -4,7 +4,8 @@
  *   X_g, steps_g  tiles of X (store.cl)
  *   W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
  *   order_g     [n_units]: the units, those with most rows first; the kernel is about those from first_place on
- *   look_every, keep: as in resident.cl
+ *   H_g, best_g, look_every: as in resident.cl
+ *   keep        with look_every 0: the distances after the last epoch are left to `check` in D_g
  *   queue_g     [1]: how many of them have been taken
  *   scratch_g   [groups, UNITS_AT_ONCE, SLOT], one element where slots lie in local memory
  *
@@ -72,9 +73,10 @@ static inline void predict_units(const row_sources *from, const unit_task tasks[
 }
 
 __kernel void grouped(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
-                      __global float *M_g, __global float *D_g, __global float *A_g, __global const int *order_g,
-                      __global int *queue_g, __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place,
-                      int n_units, int first, int count, int look_every, int keep) {
+                      __global float *M_g, __global float *D_g, __global float *A_g, __global const float *H_g,
+                      __global float *best_g, __global const int *order_g, __global int *queue_g,
+                      __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place, int n_units,
+                      int first, int count, int look_every, int keep) {
     const int uses = USES_OR(uses_given), chunk_end = first + count;
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
@@ -120,13 +122,28 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
                     if (!SHARED_ROWS)
                         SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot,
                                   rows.n_tiles, block == 0);
-                    if (block < task.n_blocks - 1) continue;
-                    step_slot(&at, task.slot);
-                    if (looks && unit_stops(&from, A_g, task.unit, n_features, epoch + 1, task.slot))
-                        tasks[u].end = epoch + 1;
+                    if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
             }
-            if (looks) end = latest_end(tasks);
+            if (!looks) continue;
+            float losses[UNITS_AT_ONCE]; /* held out */
+            for (int u = 0; u < UNITS_AT_ONCE; u++) losses[u] = 0.0f;
+            for (int block = 0; (uses & USE_PATIENCE) && block < most_blocks; block++) {
+                predict_units(&from, tasks, X_g, steps_g, n_features, epoch, block);
+                for (int u = 0; u < UNITS_AT_ONCE; u++) {
+                    if (!has_block(&tasks[u], epoch, block)) continue;
+                    const row_block rows = unit_block(&from, tasks[u].unit, block);
+                    losses[u] += HELD_LOSS(&from, tasks[u].unit, rows, tasks[u].slot);
+                }
+            }
+            for (int u = 0; u < UNITS_AT_ONCE; u++) {
+                const unit_task task = tasks[u];
+                const float loss = uses & USE_PATIENCE ? losses[u] * H_g[task.unit] : 0.0f;
+                if (epoch < task.end &&
+                    unit_stops(&from, A_g, task.unit, n_features, epoch + 1, loss, task.slot, best_g))
+                    tasks[u].end = epoch + 1;
+            }
+            end = latest_end(tasks);
         }
         for (int u = 0; u < UNITS_AT_ONCE; u++)
             if (tasks[u].end > first)

@@ -57,7 +57,7 @@ __kernel void grouped_step(__global float *W_g, __global float *M_g, __global fl
         load_unit(W_g, M_g, u_stride, unit, n_features, uses, slots); /* its barrier publishes the sums, too */
         const step_place at = {U_g, u_stride, unit, epoch, n_features, uses, looks || keep};
         step_slot(&at, slots);
-        if (looks) unit_stops(&from, A_g, unit, n_features, epoch + 1, slots);
+        if (looks) unit_stops(&from, A_g, unit, n_features, epoch + 1, 0.0f, slots, 0); /* none has a patience */
         store_unit(slots, u_stride, unit, n_features, uses, keep, W_g, M_g, D_g);
         SLOT_BARRIER; /* all have read the slot before the next unit's is stored */
     }

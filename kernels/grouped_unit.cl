@@ -83,12 +83,8 @@ static inline int unit_end(const row_sources *from, __global const float *A_g, i
     return active ? max(min(epochs, end), first) : first;
 }
 
-/* Looks at the tolerance of the unit in the slot (rules.cl), whose distances are where its sums were: true when it
- * stops. All items of the group find the same. */
-static inline bool unit_stops(const row_sources *from, __global float *A_g, int unit, int n_features, int epochs,
-                              SLOT_SPACE const float *slot) {
-    __global const float *U_g = from->U_g;
-    const int u_stride = from->u_stride;
+/* The norm of the slot's distances, which are where its sums were. All items of the group find the same. */
+static inline unit_norm slot_norm(int n_features, SLOT_SPACE const float *slot) {
     SLOT_SPACE const float *distances = slot + SLOT_SUMS(n_features);
     unit_norm norm = {(vfloat)(0.0f), (vfloat)(0.0f)};
     float largest = 0.0f, broken = 0.0f;
@@ -104,21 +100,20 @@ static inline bool unit_stops(const row_sources *from, __global float *A_g, int 
         largest = distance > largest ? distance : largest;
         broken += distance - distance;
     }
-    norm = (unit_norm){(vfloat)(largest), (vfloat)(broken)};
-    const vfloat tolerance = UNIT_VALUES(UNIT_TOLERANCE, unit);
-    const vint looks = (vint)(1), ruled = tolerance > (vfloat)(0.0f) ? looks : (vint)(0);
-    const vint reasons = rule_reason(&norm, tolerance, looks, ruled, (vint)(REASON_NONE));
-    const int reason = ((const int *)&reasons)[0];
-    __global float *state_g = A_g + unit;
-    __global int *integers_g = (__global int *)state_g;
-    if (GROUP_ITEM == 0 && ((const int *)&ruled)[0]) state_g[(size_t)STATE_NORM * u_stride] = largest;
-    if (reason == REASON_NONE) return false;
-    if (GROUP_ITEM == 0) {
-        integers_g[(size_t)STATE_ACTIVE * u_stride] = 0;
-        integers_g[(size_t)STATE_REASON * u_stride] = reason;
-        integers_g[(size_t)STATE_EPOCHS * u_stride] = epochs;
-    }
-    return true;
+    return (unit_norm){(vfloat)(largest), (vfloat)(broken)};
+}
+
+/* Looks at the rules of the unit in the slot after so many epochs; best_g: a column, read where it has a patience. True
+ * when the unit stops. */
+static inline bool unit_stops(const row_sources *from, __global float *A_g, int unit, int n_features, int epochs,
+                              float held_loss, SLOT_SPACE const float *slot, __global float *best_g) {
+    const unit_norm norm = slot_norm(n_features, slot);
+    const unit_verdict verdict = rules_judge(from->U_g, A_g, from->u_stride, unit, &norm, (vfloat)(held_loss), epochs);
+    SLOT_BARRIER; /* all have read the state before it is written */
+    if (GROUP_ITEM == 0) rules_note(A_g, from->u_stride, unit, &verdict, epochs);
+    if (((const int *)&verdict.improved)[0])
+        store_column(slot + SLOT_WEIGHTS, from->u_stride, n_features, best_g + unit);
+    return ((const int *)&verdict.reason)[0] != REASON_NONE;
 }
 
 static inline int unit_loss(const row_sources *from, int unit) {

@@ -138,7 +138,7 @@ static inline vfloat row_counts(const row_sources *from, int unit, int place) {
 #endif
 
 /* A row from what it is made of; fold and count are read only where `uses` says so. */
-static inline void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
+INLINE void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
                           vfloat count, row_view *row) {
     row->weight = weight;
     if (from->uses & USE_MISSING) {
@@ -155,7 +155,7 @@ static inline void row_of(const row_sources *from, const row_units *units, vfloa
 }
 
 /* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
-static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
+INLINE row_view row_load(const row_sources *from, const row_units *units, int place) {
     const vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, place)
                                                        : row_values_of(from, from->Y_g, units->target, place);
     vfloat weight = (vfloat)(1.0f), fold = (vfloat)(0.0f), count = (vfloat)(1.0f);
