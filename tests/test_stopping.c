@@ -88,8 +88,8 @@ static void test_tolerance(void **state) {
 
 /* Units of all optimisers whose gradients come within their tolerances at once, in time, or never; some diverge, and
  * every third one also has a patience. */
-static test_case *units_that_stop(size_t n_rows, size_t n_units) {
-    test_case *c = plain(n_rows, 6, n_units);
+static test_case *units_that_stop(size_t n_rows, size_t n_features, size_t n_units) {
+    test_case *c = plain(n_rows, n_features, n_units);
     for (size_t j = 0; j < n_units; j++) {
         c->units->optimizer[j] = (int64_t)(j % 4);
         c->units->learning_rate[j] = 0.3f;
@@ -111,10 +111,11 @@ static size_t way_of_check(const case_way *way) {
 }
 
 /* Units with a patience may stop elsewhere where losses are added up in another order. */
-static void look_at(const case_way *way, size_t n_rows, size_t n_units, size_t n_late[PLETHRON_UNIT_NO_ROWS + 1]) {
+static void look_at(const case_way *way, size_t n_rows, size_t n_features, size_t n_units,
+                    size_t n_late[PLETHRON_UNIT_NO_ROWS + 1]) {
     const size_t model = way_of_check(way);
-    if (model == ways.n_ways) return;
-    test_case *c = units_that_stop(n_rows, n_units);
+    if (model == ways.n_ways || !case_takes_features(way, n_features)) return;
+    test_case *c = units_that_stop(n_rows, n_features, n_units);
     plethron_bank *got = case_bank(c, NULL, n_units), *want = case_bank(c, NULL, n_units);
     case_train_on(way, c, got);
     case_train_on(&ways.ways[model], c, want);
@@ -136,8 +137,9 @@ static void look_at(const case_way *way, size_t n_rows, size_t n_units, size_t n
 
 static void look_at_many_units(const case_way *way) {
     size_t n_late[PLETHRON_UNIT_NO_ROWS + 1] = {0};
-    look_at(way, 300, 20, n_late);
     if (way_of_check(way) == ways.n_ways) return;
+    look_at(way, 300, 6, 20, n_late);
+    look_at(way, 300, 20, 20, n_late); /* whole vectors of features, where those are lanes */
     assert_true(n_late[PLETHRON_UNIT_CONVERGED] > 0);
     assert_true(n_late[PLETHRON_UNIT_MAX_EPOCHS] > 0);
     assert_true(n_late[PLETHRON_UNIT_DIVERGED] > 0);
@@ -148,8 +150,8 @@ static void look_at_many_units(const case_way *way) {
  */
 static void look_at_many_rows(const case_way *way) {
     size_t n_late[PLETHRON_UNIT_NO_ROWS + 1] = {0};
-    look_at(way, 4400, 1, n_late);
-    look_at(way, 4400, 2, n_late);
+    look_at(way, 4400, 6, 1, n_late);
+    look_at(way, 4400, 6, 2, n_late);
 }
 
 static void test_where_rules_are_looked_at(void **state) {
