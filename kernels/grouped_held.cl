@@ -1,7 +1,8 @@
 /* The held-out losses of a block of rows of one unit (grouped_block.cl).
  *
- * Order: as the gradient's: a lane's sum of a block starts at 0 and gains one fma a tile, the lanes are added by the
- * tree of lanes.cl; the sums of a unit's blocks are added ascending.
+ * Order: as the gradient's: a lane's sum of a block starts at 0 and gains one
+ * fma a tile, the lanes are added by the tree of lanes.cl; the sums of a unit's
+ * blocks are added ascending.
  */
 
 /* Vectors of a tile that one item adds up, and its first lane. */
@@ -15,7 +16,8 @@
 
 /* The rows i ... of a block, with weight 0 behind its last. */
 static inline row_view load_inside(const row_sources *from, const row_units *units, row_block rows, int i) {
-    row_view row = row_load(from, units, rows.first_tile * TILE + i);
+    row_view row;
+    row_load(from, units, rows.first_tile * TILE + i, &row);
     const vint inside = (vint)(i) + LANES < (vint)(rows.n_rows);
     row.weight = inside ? row.weight : (vfloat)(0.0f);
     row.held = inside ? row.held : (vfloat)(0.0f);
@@ -23,13 +25,6 @@ static inline row_view load_inside(const row_sources *from, const row_units *uni
 }
 
 /* The sum of the block whose z are in the slot, for all items of the group. */
-#if LOCAL_MEMORY
-#define HELD_LOSS(from, unit, rows, slot) held_loss(from, unit, rows, slot, lanes_l)
-#define LANES_PARAMETER , __local float *lanes_l
-#else
-#define HELD_LOSS(from, unit, rows, slot) held_loss(from, unit, rows, slot)
-#define LANES_PARAMETER
-#endif
 static inline float held_loss(const row_sources *from, int unit, row_block rows,
                               SLOT_SPACE const float *slot LANES_PARAMETER) {
     const row_units units = row_units_load(from, unit);
@@ -47,7 +42,8 @@ static inline float held_loss(const row_sources *from, int unit, row_block rows,
     if (GROUP_ITEM < TILE) lanes_l[GROUP_ITEM] = losses[0];
     barrier(CLK_LOCAL_MEM_FENCE); /* publishes lanes_l */
     const float sum = tree(lanes_l);
-    SLOT_BARRIER; /* all have read lanes_l, and z in the slot, before they are overwritten */
+    SLOT_BARRIER; /* all have read lanes_l, and z in the slot, before they are
+                     overwritten */
     return sum;
 #else
     const vfloat sum = lane_sum(losses);

@@ -98,7 +98,8 @@ static inline void add_held_losses(const resident_item *item, X_SPACE const floa
         EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
             if (ROWS_AT_ONCE > 1 && i + a >= n) continue;
             const row_units *units = &item->units[v];
-            const row_view row = row_load(&item->from, units, place + i + a);
+            row_view row;
+            row_load(&item->from, units, place + i + a, &row);
             const vfloat loss = row_loss(z[a][v], sigmoid(z[a][v]), row.y, units->loss);
             losses[v] = fma(row.held, loss, losses[v]);
         }
