@@ -144,8 +144,7 @@ static inline __attribute__((always_inline)) void delta_rows(const host_block *b
         float *p = P + (size_t)i * (size_t)n_units;
         for (int u = 0; u < n_units; u++) {
             const row_units units = row_units_load(&from, block->first_unit + u);
-            row_view row;
-            row_load(&from, &units, block->first_row + i, &row);
+            const row_view row = row_load(&from, &units, block->first_row + i);
             p[u] = row_delta(p[u], row.y, row_full_weight(&from, &units, &row), units.loss, uses);
         }
         for (int u = 0; u < n_units; u++) bias_sum[u] += p[u];

@@ -37,13 +37,9 @@ struct strategy {
      * will be. */
     plethron_status (*gradient)(void *run, unit_shard shard, const row_batch *batch, gradient_sums *sums,
                                 plethron_error *err);
-    /* Queues the epochs first ... first + count - 1, counted from the training's start, steps included. `look_every`:
-     * after every so many the kernels look at the stopping rules themselves (rules.cl); 0: never. `keep`: store the
-     * distances from the optimum at the last epoch (update.cl), after which `check` looks. */
-    plethron_status (*epochs)(void *run, int64_t first, int64_t count, int64_t look_every, bool keep,
-                              plethron_error *err);
-    /* With `epochs`: whether they can look themselves; they are then never asked to keep. */
-    bool (*looks)(const void *run);
+    /* Queues the epochs first ... first + count - 1, counted from the training's start, steps included. Never across a
+     * check. `keep`: store the distances from the optimum at the last one (update.cl). */
+    plethron_status (*epochs)(void *run, int64_t first, int64_t count, bool keep, plethron_error *err);
 
     /* Sums over the rows, to `totals` [WEIGH_SUMS or MEASURE_SUMS, unit_stride]; NULL: those of live.c, where all units
      * learn from all rows. */

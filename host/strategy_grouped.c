@@ -220,10 +220,9 @@ static plethron_status open_program(const grouped_run *run, const char *const *s
 
 static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"arithmetic.cl",    "store.cl",          "unit.cl",         "row.cl",
-                                   "rules.cl",         "step.cl",           "measure.cl",      "lanes.cl",
-                                   "grouped_block.cl", "grouped_shared.cl", "grouped_unit.cl", "grouped_held.cl",
-                                   "grouped.cl",       "grouped_measure.cl"};
+    const char *const sources[] = {"arithmetic.cl",     "store.cl",        "unit.cl",    "row.cl",
+                                   "step.cl",           "measure.cl",      "lanes.cl",   "grouped_block.cl",
+                                   "grouped_shared.cl", "grouped_unit.cl", "grouped.cl", "grouped_measure.cl"};
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
     TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
@@ -236,9 +235,8 @@ out:
 /* For the units with many rows, where there are any. */
 static plethron_status open_kernels_for_many(grouped_run *run, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
-    const char *const sources[] = {"arithmetic.cl",   "store.cl",       "unit.cl",  "row.cl",
-                                   "rules.cl",        "step.cl",        "lanes.cl", "grouped_block.cl",
-                                   "grouped_unit.cl", "grouped_many.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl",         "unit.cl",         "row.cl",         "step.cl",
+                                   "lanes.cl",      "grouped_block.cl", "grouped_unit.cl", "grouped_many.cl"};
     if (run->n_many == 0) return status;
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program_for_many, err));
     TRY(program_kernel(run->program_for_many, "grouped_sums", &run->sums, err));
@@ -364,24 +362,23 @@ static kernel_range groups(const grouped_run *run, size_t n) {
 }
 
 /* The epochs of the units with few rows. */
-static plethron_status run_few(const grouped_run *run, int64_t first, int64_t count, int64_t look_every, bool keep,
-                               plethron_error *err) {
+static plethron_status run_few(const grouped_run *run, int64_t first, int64_t count, bool keep, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const live_set *live = run->live;
     const train_problem *p = live->problem;
     const kernel_range range = groups(run, p->n_units - run->n_many);
     if (run->n_many == p->n_units) return status;
     TRY(device_buffer_zero(run->queue, err));
-    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbbbb" ROW_TYPES "iiiiiii", run->X, live->steps, live->weights,
-                      live->moments, live->distances, live->state, live->held_scale, live->best, run->order, run->queue,
-                      run->scratch, ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units,
-                      (int)first, (int)count, (int)look_every, (int)keep));
+    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbb" ROW_TYPES "iiiiii", run->X, live->steps, live->weights,
+                      live->moments, live->distances, live->state, run->order, run->queue, run->scratch,
+                      ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units, (int)first,
+                      (int)count, (int)keep));
 out:
     return status;
 }
 
 /* An epoch of the units with many rows. */
-static plethron_status run_many(const grouped_run *run, int64_t epoch, bool looks, bool keep, plethron_error *err) {
+static plethron_status run_many(const grouped_run *run, int64_t epoch, bool keep, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     live_set *live = run->live;
     const int n_features = (int)live->problem->dataset->n_features;
@@ -390,28 +387,20 @@ static plethron_status run_many(const grouped_run *run, int64_t epoch, bool look
     TRY(kernel_launch(run->sums, &of_blocks, err, "bbbbbbbbb" ROW_TYPES "iiii", run->X, live->steps, live->weights,
                       live->state, run->order, run->first_block, run->block_owner, run->gradients, run->scratch,
                       ROW_ARGUMENTS(live), n_features, (int)run->n_many_blocks, (int)epoch, (int)of_blocks.global[1]));
-    TRY(kernel_launch(run->step, &of_units, err, "bbbbbbbb" ROW_TYPES "iiiiii", live->weights, live->moments,
+    TRY(kernel_launch(run->step, &of_units, err, "bbbbbbbb" ROW_TYPES "iiiii", live->weights, live->moments,
                       live->distances, live->state, run->order, run->first_block, run->gradients, run->scratch,
-                      ROW_ARGUMENTS(live), n_features, (int)run->n_many, (int)epoch, (int)looks, (int)keep,
+                      ROW_ARGUMENTS(live), n_features, (int)run->n_many, (int)epoch, (int)keep,
                       (int)of_units.global[1]));
     TRY(live_count_launches(live, 2, err));
 out:
     return status;
 }
 
-/* Held-out losses of units with many rows take kernels of their own. */
-static bool looks(const void *state) {
-    const grouped_run *run = state;
-    return run->n_many == 0 || !run->live->problem->has_patience;
-}
-
-static plethron_status epochs(void *state, int64_t first, int64_t count, int64_t look_every, bool keep,
-                              plethron_error *err) {
+static plethron_status epochs(void *state, int64_t first, int64_t count, bool keep, plethron_error *err) {
     plethron_status status;
     const grouped_run *run = state;
-    TRY(run_few(run, first, count, look_every, keep, err));
-    for (int64_t e = first; e < first + count; e++)
-        TRY(run_many(run, e, look_every > 0 && (e + 1) % look_every == 0, keep && e == first + count - 1, err));
+    TRY(run_few(run, first, count, keep, err));
+    for (int64_t e = 0; e < count; e++) TRY(run_many(run, first + e, keep && e == count - 1, err));
 out:
     return status;
 }
@@ -459,7 +448,6 @@ const strategy strategy_grouped = {
     .open = run_open,
     .close = run_close,
     .epochs = epochs,
-    .looks = looks,
     .weigh = weigh,
     .measure = measure,
 };

@@ -103,7 +103,6 @@ static int uses_of(const plethron_bank *bank, const plethron_dataset *dataset) {
         uses |= momentum ? USE_MOMENTUM : 0;
         uses |= optimizer == OPTIMIZER_ADAM ? USE_ADAM : 0;
         uses |= bank->schedule[j] != SCHEDULE_CONSTANT ? USE_SCHEDULES : 0;
-        uses |= bank->patience[j] > 0 ? USE_PATIENCE : 0;
     }
     return uses;
 }

@@ -28,8 +28,7 @@ __kernel void auc_keys(__global const float *Z_g, __global float *K_g, __global 
     }
     const row_sources from = ROW_SOURCES;
     const row_units units = row_units_load(&from, first_unit + unit);
-    row_view row;
-    row_load(&from, &units, first_row + i, &row);
+    const row_view row = row_load(&from, &units, first_row + i);
     const vfloat weight = held ? row.held : row.weight;
     STORE(__global, K_g + at, LOAD(__global, Z_g + (size_t)i * z_stride + unit));
     STORE(__global, V_g + at, row.y >= (vfloat)(0.5f) ? weight : -weight);

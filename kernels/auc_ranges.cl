@@ -40,8 +40,7 @@ __kernel void auc_range_keys(__global const stored *X_g, __global const float *s
     vfloat z = (vfloat)(INFINITY), value = (vfloat)(0.0f);
     if (i < integers_g[(size_t)UNIT_ROWS * u_stride]) {
         const row_units units = row_units_load(&from, unit);
-        row_view row;
-        row_load(&from, &units, first_tile * TILE + i, &row);
+        const row_view row = row_load(&from, &units, first_tile * TILE + i);
         const vfloat weight = held ? row.held : row.weight;
         const size_t range = STORAGE == STORAGE_U8 ? integers_g[(size_t)UNIT_RANGE * u_stride] : 0;
         __global const float *step_g = steps_g + range * n_features * STEP;

@@ -17,8 +17,7 @@ __kernel void delta(__global float *P_g, __global float *B_g, ROW_PARAMETERS, in
     vfloat sum = (vfloat)(0.0f);
     for (int i = block * BLOCK_ROWS; i < end; i++) {
         __global float *p_g = P_g + (size_t)i * p_stride + unit;
-        row_view row;
-        row_load(&from, &units, first_row + i, &row);
+        const row_view row = row_load(&from, &units, first_row + i);
         const vfloat r =
             row_delta(LOAD(__global, p_g), row.y, row_full_weight(&from, &units, &row), units.loss, from.uses);
         STORE(__global, p_g, r);

@@ -1,18 +1,13 @@
-/* The strategy `grouped`: all epochs of a chunk inside one launch, for units
- * that learn from rows of their own (grouped_block.cl). A group takes
- * UNITS_AT_ONCE units from a queue, runs their epochs, and takes the next.
+/* The strategy `grouped`: all epochs of a chunk inside one launch, for units that learn from rows of their own
+ * (grouped_block.cl). A group takes UNITS_AT_ONCE units from a queue, runs their epochs, and takes the next.
  *
  *   X_g, steps_g  tiles of X (store.cl)
- *   W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g,
- * A_g: as in update.cl order_g     [n_units]: the units, those with most rows
- * first; the kernel is about those from first_place on H_g, best_g, look_every:
- * as in resident.cl keep        with look_every 0: the distances after the last
- * epoch are left to `check` in D_g queue_g     [1]: how many of them have been
- * taken scratch_g   [groups, UNITS_AT_ONCE, SLOT], one element where slots lie
- * in local memory
+ *   W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
+ *   order_g     [n_units]: the units, those with most rows first; the kernel is about those from first_place on
+ *   queue_g     [1]: how many of them have been taken
+ *   scratch_g   [groups, UNITS_AT_ONCE, SLOT], one element where slots lie in local memory
  *
- * Launch: dimension 1 covers the groups, of GROUP_ITEMS items in dimension 0.
- * Which group does what changes no bit.
+ * Launch: dimension 1 covers the groups, of GROUP_ITEMS items in dimension 0. Which group does what changes no bit.
  */
 
 /* Takes n places from the queue, for the whole group. */
@@ -20,8 +15,7 @@
 #define OPEN_QUEUE __local int taken_l
 #define TAKE(n) take(queue_g, n, &taken_l)
 static inline int take(__global int *queue_g, int n, __local int *taken_l) {
-    barrier(CLK_LOCAL_MEM_FENCE); /* all have read the last one, and are done with
-                                     their slots */
+    barrier(CLK_LOCAL_MEM_FENCE); /* all have read the last one, and are done with their slots */
     if (GROUP_ITEM == 0) *taken_l = atomic_add(queue_g, n);
     barrier(CLK_LOCAL_MEM_FENCE); /* publishes taken_l */
     return *taken_l;
@@ -41,12 +35,6 @@ typedef struct unit_task {
 
 static inline bool has_block(const unit_task *task, int epoch, int block) {
     return epoch < task->end && block < task->n_blocks;
-}
-
-static inline int latest_end(const unit_task tasks[UNITS_AT_ONCE]) {
-    int end = tasks[0].end;
-    for (int u = 1; u < UNITS_AT_ONCE; u++) end = max(end, tasks[u].end);
-    return end;
 }
 
 /* z of a block of the units' rows. */
@@ -76,35 +64,10 @@ static inline void predict_units(const row_sources *from, const unit_task tasks[
         if (has_block(&tasks[u], epoch, block)) predict_block(x[u], tasks[u].slot, rows[u].n_tiles, n_features);
 }
 
-/* Looks at the rules of the units after the epoch; those that stop end with it.
- */
-static inline void look(const row_sources *from, unit_task tasks[UNITS_AT_ONCE], __global const stored *X_g,
-                        __global const float *steps_g, int n_features, int epoch, int most_blocks, __global float *A_g,
-                        __global const float *H_g, __global float *best_g LANES_PARAMETER) {
-    const bool waits = (from->uses & USE_PATIENCE) != 0;
-    float losses[UNITS_AT_ONCE]; /* held out */
-    for (int u = 0; u < UNITS_AT_ONCE; u++) losses[u] = 0.0f;
-    for (int block = 0; waits && block < most_blocks; block++) {
-        predict_units(from, tasks, X_g, steps_g, n_features, epoch, block);
-        for (int u = 0; u < UNITS_AT_ONCE; u++) {
-            if (!has_block(&tasks[u], epoch, block)) continue;
-            const row_block rows = unit_block(from, tasks[u].unit, block);
-            losses[u] += held_loss(from, tasks[u].unit, rows, tasks[u].slot LANES_ARGUMENT);
-        }
-    }
-    for (int u = 0; u < UNITS_AT_ONCE; u++) {
-        const unit_task task = tasks[u];
-        if (epoch >= task.end) continue;
-        const float loss = waits ? losses[u] * H_g[task.unit] : 0.0f;
-        if (unit_stops(from, A_g, task.unit, n_features, epoch + 1, loss, task.slot, best_g)) tasks[u].end = epoch + 1;
-    }
-}
-
 __kernel void grouped(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
-                      __global float *M_g, __global float *D_g, __global float *A_g, __global const float *H_g,
-                      __global float *best_g, __global const int *order_g, __global int *queue_g,
-                      __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place, int n_units,
-                      int first, int count, int look_every, int keep) {
+                      __global float *M_g, __global float *D_g, __global const float *A_g, __global const int *order_g,
+                      __global int *queue_g, __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place,
+                      int n_units, int first, int count, int keep) {
     const int uses = USES_OR(uses_given), chunk_end = first + count;
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
@@ -112,7 +75,7 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
     OPEN_QUEUE;
     for (int taken = first_place + TAKE(UNITS_AT_ONCE); taken < n_units; taken = first_place + TAKE(UNITS_AT_ONCE)) {
         unit_task tasks[UNITS_AT_ONCE];
-        int most_blocks = 0;
+        int last_end = first, most_blocks = 0;
         for (int u = 0; u < UNITS_AT_ONCE; u++) {
             unit_task *task = &tasks[u];
             task->unit = order_g[min(taken + u, n_units - 1)];
@@ -120,15 +83,14 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
             task->n_blocks = unit_blocks(&from, task->unit);
             task->slot = slots + u * SLOT(n_features);
             if (!SHARED_ROWS && task->end == first) continue; /* else it is in the sums, whose slots must be numbers */
+            last_end = max(last_end, task->end);
             most_blocks = max(most_blocks, task->n_blocks);
             clear_sums(n_features, task->slot);
             load_unit(W_g, M_g, u_stride, task->unit, n_features, uses, task->slot);
             if (task->n_blocks == 1) load_rows(&from, task->unit, unit_block(&from, task->unit, 0), task->slot);
         }
-        /* Stage by stage, so that beside one unit's arithmetic stands another kind
-         * of the other's. */
-        for (int epoch = first, end = latest_end(tasks); epoch < end; epoch++) {
-            const bool looks = look_every > 0 && (epoch + 1) % look_every == 0;
+        /* Stage by stage, so that beside one unit's arithmetic stands another kind of the other's. */
+        for (int epoch = first; epoch < last_end; epoch++) {
             for (int block = 0; block < most_blocks; block++) {
                 predict_units(&from, tasks, X_g, steps_g, n_features, epoch, block);
                 for (int u = 0; u < UNITS_AT_ONCE; u++) {
@@ -146,17 +108,14 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
                     const unit_task task = tasks[u];
                     if (!has_block(&task, epoch, block)) continue;
                     const row_block rows = unit_block(&from, task.unit, block);
-                    const bool keeps = looks || (keep && epoch == chunk_end - 1);
-                    const step_place at = {U_g, u_stride, task.unit, epoch, n_features, uses, keeps};
+                    const step_place at = {
+                        U_g, u_stride, task.unit, epoch, n_features, uses, keep && epoch == chunk_end - 1};
                     if (!SHARED_ROWS)
                         SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot,
                                   rows.n_tiles, block == 0);
                     if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
             }
-            if (!looks) continue;
-            look(&from, tasks, X_g, steps_g, n_features, epoch, most_blocks, A_g, H_g, best_g LANES_ARGUMENT);
-            end = latest_end(tasks);
         }
         for (int u = 0; u < UNITS_AT_ONCE; u++)
             if (tasks[u].end > first)

@@ -113,8 +113,7 @@ static inline int unit_blocks(const row_sources *from, int unit) {
 static inline void load_rows(const row_sources *from, int unit, row_block rows, SLOT_SPACE float *slot) {
     const row_units units = row_units_load(from, unit);
     for (int i = GROUP_ITEM * UNIT_VECTOR; i < rows.n_tiles * TILE; i += GROUP_ITEMS * UNIT_VECTOR) {
-        row_view row;
-        row_load(from, &units, rows.first_tile * TILE + i, &row);
+        const row_view row = row_load(from, &units, rows.first_tile * TILE + i);
         const vint inside = (vint)(i) + LANES < (vint)(rows.n_rows);
         const vfloat weight = row_full_weight(from, &units, &row);
         STORE(SLOT_SPACE, slot + SLOT_TARGETS + i, inside ? row.y : (vfloat)(0.0f));

@@ -37,10 +37,10 @@ __kernel void grouped_sums(__global const stored *X_g, __global const float *ste
     }
 }
 
-__kernel void grouped_step(__global float *W_g, __global float *M_g, __global float *D_g, __global float *A_g,
+__kernel void grouped_step(__global float *W_g, __global float *M_g, __global float *D_g, __global const float *A_g,
                            __global const int *order_g, __global const int *first_block_g, __global const float *G_g,
-                           __global float *scratch_g, ROW_PARAMETERS, int n_features, int n_units, int epoch, int looks,
-                           int keep, int n_groups) {
+                           __global float *scratch_g, ROW_PARAMETERS, int n_features, int n_units, int epoch, int keep,
+                           int n_groups) {
     const int uses = USES_OR(uses_given);
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
@@ -55,9 +55,8 @@ __kernel void grouped_step(__global float *W_g, __global float *M_g, __global fl
             STORE(SLOT_SPACE, slots + SLOT_SUMS(n_features) + k, sum);
         }
         load_unit(W_g, M_g, u_stride, unit, n_features, uses, slots); /* its barrier publishes the sums, too */
-        const step_place at = {U_g, u_stride, unit, epoch, n_features, uses, looks || keep};
+        const step_place at = {U_g, u_stride, unit, epoch, n_features, uses, keep};
         step_slot(&at, slots);
-        if (looks) unit_stops(&from, A_g, unit, n_features, epoch + 1, 0.0f, slots, 0); /* none has a patience */
         store_unit(slots, u_stride, unit, n_features, uses, keep, W_g, M_g, D_g);
         SLOT_BARRIER; /* all have read the slot before the next unit's is stored */
     }

@@ -1,5 +1,4 @@
-/* A unit in its slot (grouped_block.cl), as the kernels of `grouped` share it:
- * loading, one step, storing. */
+/* A unit in its slot (grouped_block.cl), as the kernels of `grouped` share it: loading, one step, storing. */
 
 /* The slots of this group. */
 #if SLOT_FEATURES > 0
@@ -10,16 +9,12 @@
 #define OPEN_SLOTS __global float *slots = scratch_g + (size_t)get_global_id(1) * UNITS_AT_ONCE * SLOT(n_features)
 #endif
 
-/* sum_block and held_loss need room for lanes in local memory. */
+/* sum_block needs room for lanes in local memory. */
 #if LOCAL_MEMORY
 #define OPEN_LANES __local float lanes_l[FEATURES_AT_ONCE * LANE_SLICE]
-#define LANES_PARAMETER , __local float *lanes_l
-#define LANES_ARGUMENT , lanes_l
 #define SUM_BLOCK(x_g, slot, n_tiles, is_first) sum_block(x_g, slot, n_tiles, n_features, is_first, lanes_l)
 #else
 #define OPEN_LANES
-#define LANES_PARAMETER
-#define LANES_ARGUMENT
 #define SUM_BLOCK(x_g, slot, n_tiles, is_first) sum_block(x_g, slot, n_tiles, n_features, is_first)
 #endif
 
@@ -30,8 +25,7 @@ typedef struct step_place {
     int epoch;
     int n_features;
     int uses;
-    bool keep; /* leave the distances from the optimum (update.cl) where the sums
-                  were */
+    bool keep; /* leave the distances from the optimum (update.cl) where the sums were */
 } step_place;
 
 /* One step of all weights in the slot, with the sums there. */
@@ -87,40 +81,6 @@ static inline int unit_end(const row_sources *from, __global const float *A_g, i
     const int epochs = ((__global const int *)from->U_g)[(size_t)UNIT_EPOCHS * from->u_stride + unit];
     const int active = ((__global const int *)A_g)[(size_t)STATE_ACTIVE * from->u_stride + unit];
     return active ? max(min(epochs, end), first) : first;
-}
-
-/* The norm of the slot's distances, which are where its sums were. All items of
- * the group find the same. */
-static inline unit_norm slot_norm(int n_features, SLOT_SPACE const float *slot) {
-    SLOT_SPACE const float *distances = slot + SLOT_SUMS(n_features);
-    unit_norm norm = {(vfloat)(0.0f), (vfloat)(0.0f)};
-    float largest = 0.0f, broken = 0.0f;
-    int k = 0;
-    for (; k + UNIT_VECTOR <= n_features; k += UNIT_VECTOR) norm_gain(&norm, LOAD(SLOT_SPACE, distances + k));
-    EACH(c, UNIT_VECTOR) {
-        const float lane = ((const float *)&norm.largest)[c];
-        largest = lane > largest ? lane : largest;
-        broken += ((const float *)&norm.broken)[c];
-    }
-    for (; k <= n_features; k++) {
-        const float distance = distances[k < n_features ? k : SLOT_BIAS(n_features)];
-        largest = distance > largest ? distance : largest;
-        broken += distance - distance;
-    }
-    return (unit_norm){(vfloat)(largest), (vfloat)(broken)};
-}
-
-/* Looks at the rules of the unit in the slot after so many epochs; best_g: a
- * column, read where it has a patience. True when the unit stops. */
-static inline bool unit_stops(const row_sources *from, __global float *A_g, int unit, int n_features, int epochs,
-                              float held_loss, SLOT_SPACE const float *slot, __global float *best_g) {
-    const unit_norm norm = slot_norm(n_features, slot);
-    const unit_verdict verdict = rules_judge(from->U_g, A_g, from->u_stride, unit, &norm, (vfloat)(held_loss), epochs);
-    SLOT_BARRIER; /* all have read the state before it is written */
-    if (GROUP_ITEM == 0) rules_note(A_g, from->u_stride, unit, &verdict, epochs);
-    if (((const int *)&verdict.improved)[0])
-        store_column(slot + SLOT_WEIGHTS, from->u_stride, n_features, best_g + unit);
-    return ((const int *)&verdict.reason)[0] != REASON_NONE;
 }
 
 static inline int unit_loss(const row_sources *from, int unit) {

@@ -23,8 +23,7 @@ __kernel void weigh(__global float *sums_g, ROW_PARAMETERS, int n_samples, int f
     vfloat sums[WEIGH_SUMS];
     for (int s = 0; s < WEIGH_SUMS; s++) sums[s] = (vfloat)(0.0f);
     for (int i = block * BLOCK_ROWS; i < end; i++) {
-        row_view row;
-        row_load(&from, &units, i, &row);
+        const row_view row = row_load(&from, &units, i);
         const vfloat positive = row.y, negative = (vfloat)(1.0f) - row.y;
         sums[WEIGH_NEGATIVE] += row.weight * negative;
         sums[WEIGH_POSITIVE] += row.weight * positive;
@@ -47,8 +46,7 @@ __kernel void measure(__global const float *Z_g, __global float *sums_g, ROW_PAR
     for (int s = 0; s < MEASURE_SUMS; s++) sums[s] = (vfloat)(0.0f);
     for (int i = block * BLOCK_ROWS; i < end; i++) {
         const vfloat z = LOAD(__global, Z_g + (size_t)i * z_stride + unit);
-        row_view row;
-        row_load(&from, &units, first_row + i, &row);
+        const row_view row = row_load(&from, &units, first_row + i);
         const vfloat p = sigmoid(z), error = p - row.y, loss = row_loss(z, p, row.y, units.loss);
         sums[MEASURE_LOSS] = fma(row_full_weight(&from, &units, &row), loss, sums[MEASURE_LOSS]);
         sums[MEASURE_ERROR] = fma(row.weight, error, sums[MEASURE_ERROR]);

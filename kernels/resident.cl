@@ -3,10 +3,7 @@
  * rows.
  *
  *   X_g, steps_g           tiles of X (store.cl)
- *   W_g, M_g, A_g          as in update.cl
- *   H_g, best_g            as in check.cl, one element where no unit has a patience
- *   look_every             after every so many epochs of the training the stopping rules are looked at (rules.cl); 0:
- *                          never
+ *   W_g, M_g, D_g, A_g     as in update.cl
  *
  * Launch: dimension 0 covers the units, ITEM_UNITS an item. Order: that of `staged`, bit by bit: z starts at the bias
  * and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one fma a sample (an addition,
@@ -64,20 +61,14 @@ typedef struct resident_item {
     vfloat m[WEIGHTS][ITEM_VECTORS], v[WEIGHTS][ITEM_VECTORS];
 } resident_item;
 
-/* z of ROWS_AT_ONCE rows of a tile. */
-static inline void predict_rows(const resident_item *item, X_SPACE const float *x, int i,
-                                vfloat z[ROWS_AT_ONCE][ITEM_VECTORS]) {
-    EACH(a, ROWS_AT_ONCE) EACH_LANES(v) z[a][v] = item->w[FEATURES][v];
-    EACH_FEATURE(k, FEATURES)
-    EACH(a, ROWS_AT_ONCE)
-    EACH_LANES(v) z[a][v] = fma((vfloat)(FEATURE(x, i + a, k)), item->w[k][v], z[a][v]);
-}
-
 /* The block's sums gain n rows of a tile, the first of which is in this place. */
 static inline void add_tile(resident_item *item, X_SPACE const float *x, int place, int n) {
     for (int i = 0; i < n; i += ROWS_AT_ONCE) {
         vfloat r[ROWS_AT_ONCE][ITEM_VECTORS]; /* z, then the delta */
-        predict_rows(item, x, i, r);
+        EACH(a, ROWS_AT_ONCE) EACH_LANES(v) r[a][v] = item->w[FEATURES][v];
+        EACH_FEATURE(k, FEATURES)
+        EACH(a, ROWS_AT_ONCE)
+        EACH_LANES(v) r[a][v] = fma((vfloat)(FEATURE(x, i + a, k)), item->w[k][v], r[a][v]);
         EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
             r[a][v] = row_delta_at(&item->from, &item->units[v], place + i + a, r[a][v]);
             if (ROWS_AT_ONCE > 1 && i + a >= n) r[a][v] = (vfloat)(0.0f); /* behind the last row, where X is 0, too */
@@ -89,23 +80,6 @@ static inline void add_tile(resident_item *item, X_SPACE const float *x, int pla
     }
 }
 
-/* The block's held-out losses gain these rows. */
-static inline void add_held_losses(const resident_item *item, X_SPACE const float *x, int place, int n,
-                                   vfloat losses[ITEM_VECTORS]) {
-    for (int i = 0; i < n; i += ROWS_AT_ONCE) {
-        vfloat z[ROWS_AT_ONCE][ITEM_VECTORS];
-        predict_rows(item, x, i, z);
-        EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
-            if (ROWS_AT_ONCE > 1 && i + a >= n) continue;
-            const row_units *units = &item->units[v];
-            row_view row;
-            row_load(&item->from, units, place + i + a, &row);
-            const vfloat loss = row_loss(z[a][v], sigmoid(z[a][v]), row.y, units->loss);
-            losses[v] = fma(row.held, loss, losses[v]);
-        }
-    }
-}
-
 static inline void clear(vfloat sums[WEIGHTS][ITEM_VECTORS]) {
     EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) sums[k][v] = (vfloat)(0.0f);
 }
@@ -113,33 +87,21 @@ static inline void clear(vfloat sums[WEIGHTS][ITEM_VECTORS]) {
 /* What moves the units of one vector in one epoch. */
 typedef struct resident_step {
     unit_step step;
-    vint moves;     /* 0 where a unit has stopped, or has trained for all of its epochs */
-    unit_norm norm; /* of the distances from the optimum, where rules are looked at */
+    vint moves; /* 0 where a unit has stopped, or has trained for all of its epochs */
 } resident_step;
 
-static inline void step_weights(resident_item *item, resident_step steps[ITEM_VECTORS], int uses, bool looks) {
+static inline void step_weights(resident_item *item, const resident_step steps[ITEM_VECTORS], int uses, bool keep,
+                                __global float *D_g, int u_stride) {
     EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) {
         const unit_step *s = &steps[v].step;
         const bool is_bias = k == FEATURES;
         const vfloat w = item->w[k][v], slope = step_slope(s, is_bias, w, item->total[k][v]);
-        if (looks) norm_gain(&steps[v].norm, step_residual(s, is_bias, w, slope, uses));
+        if (keep)
+            STORE(__global, D_g + (size_t)k * u_stride + item->units[v].unit,
+                  step_residual(s, is_bias, w, slope, uses));
         const vfloat moved = step_weight(s, is_bias, w, slope, &item->m[k][v], &item->v[k][v], uses);
         item->w[k][v] = steps[v].moves > (vint)(0) ? moved : w;
     }
-}
-
-/* Whether one of the units still trains after so many epochs. */
-static inline bool any_trains(const resident_item *item, __global const float *A_g, int epochs) {
-    __global const float *U_g = item->from.U_g;
-    const int u_stride = item->from.u_stride;
-    int any = 0;
-    EACH_LANES(v) {
-        const int at = item->units[v].unit;
-        const vint left = UNIT_INTEGERS(UNIT_EPOCHS, at) - (vint)(epochs);
-        const vint trains = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, at) : (vint)(0);
-        EACH(c, UNIT_VECTOR) any |= ((const int *)&trains)[c];
-    }
-    return any;
 }
 
 /* Weights and moments of the item's units. */
@@ -165,117 +127,68 @@ static inline void store_item(const resident_item *item, __global float *W_g, __
     }
 }
 
-/* A tile as floats: in `room` that the group shares, where it is, or decoded to the item's own room. */
 #if LOCAL_MEMORY
-#define ROOM_SPACE __local
-static inline X_SPACE const float *open_tile(__global const stored *tile_g, __global const float *steps_g,
-                                             __local float *room) {
+
+/* A tile as floats, for the group. */
+static inline void share_tile(__global const stored *tile_g, __global const float *steps_g, __local float *x_l) {
     barrier(CLK_LOCAL_MEM_FENCE); /* all have read the tile before */
     for (int e = get_local_id(0); e < TILE * FEATURES; e += get_local_size(0))
-        FEATURE(room, e % TILE, e / TILE) = VALUE(tile_g + e, steps_g + e / TILE * STEP);
-    barrier(CLK_LOCAL_MEM_FENCE); /* publishes it */
-    return room;
+        FEATURE(x_l, e % TILE, e / TILE) = VALUE(tile_g + e, steps_g + e / TILE * STEP);
+    barrier(CLK_LOCAL_MEM_FENCE); /* publishes x_l */
 }
+
 #else
-#define ROOM_SPACE __private
-static inline X_SPACE const float *open_tile(__global const stored *tile_g, __global const float *steps_g,
-                                             __private float *room) {
+
+/* A tile as floats: itself, or decoded to x. */
+static inline X_SPACE const float *decode_tile(__global const stored *tile_g, __global const float *steps_g,
+                                               __private float *x) {
 #if STORAGE == STORAGE_F32
     (void)steps_g;
-    (void)room;
+    (void)x;
     return tile_g;
 #else
     for (int k = 0; k < FEATURES; k++)
-        *(__private JOIN(float, TILE) *)(room + k * TILE) = VALUES(TILE, tile_g + k * TILE, steps_g + k * STEP);
-    return room;
+        *(__private JOIN(float, TILE) *)(x + k * TILE) = VALUES(TILE, tile_g + k * TILE, steps_g + k * STEP);
+    return x;
 #endif
 }
+
 #endif
-
-static inline bool ends_block(int row, int n_rows) {
-    return (row + TILE) % BLOCK_ROWS == 0 || row + TILE >= n_rows;
-}
-
-/* Held-out losses, in the order of measure.cl. */
-static inline void find_held_losses(const resident_item *item, __global const stored *X_g,
-                                    __global const float *steps_g, ROOM_SPACE float *room, int n_rows,
-                                    vfloat totals[ITEM_VECTORS]) {
-    vfloat losses[ITEM_VECTORS]; /* of a block */
-    EACH_LANES(v) totals[v] = losses[v] = (vfloat)(0.0f);
-    for (int row = 0; row < n_rows; row += TILE) {
-        X_SPACE const float *x = open_tile(X_g + (size_t)row * FEATURES, steps_g, room);
-        add_held_losses(item, x, row, min(n_rows - row, TILE), losses);
-        if (!ends_block(row, n_rows)) continue;
-        EACH_LANES(v) {
-            totals[v] += losses[v];
-            losses[v] = (vfloat)(0.0f);
-        }
-    }
-}
-
-/* Where the rules find and leave what they need. */
-typedef struct resident_rules {
-    __global const float *H_g; /* [u_stride]: 1 / (sum of held-out weights) */
-    __global float *A_g;
-    __global float *best_g; /* [n_features + 1, u_stride] */
-} resident_rules;
-
-/* Looks at the rules after so many epochs. */
-static inline void look(const resident_item *item, const resident_rules *rules, const resident_step steps[ITEM_VECTORS],
-                        const vfloat losses[ITEM_VECTORS], int uses, int epochs) {
-    const int u_stride = item->from.u_stride;
-    EACH_LANES(v) {
-        const int unit = item->units[v].unit;
-        vfloat loss = (vfloat)(0.0f);
-        if (uses & USE_PATIENCE) loss = losses[v] * LOAD(__global, rules->H_g + unit);
-        const unit_verdict verdict =
-            rules_judge(item->from.U_g, rules->A_g, u_stride, unit, &steps[v].norm, loss, epochs);
-        rules_note(rules->A_g, u_stride, unit, &verdict, epochs);
-        if (!(uses & USE_PATIENCE)) continue;
-        EACH_FEATURE(k, WEIGHTS) {
-            __global float *best_g = rules->best_g + (size_t)k * u_stride + unit;
-            STORE(__global, best_g, verdict.improved > (vint)(0) ? item->w[k][v] : LOAD(__global, best_g));
-        }
-    }
-}
 
 __kernel void resident(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
-                       __global float *M_g, __global float *A_g, __global const float *H_g, __global float *best_g,
-                       ROW_PARAMETERS, int n_rows, int first, int count, int look_every) {
+                       __global float *M_g, __global float *D_g, __global const float *A_g, ROW_PARAMETERS, int n_rows,
+                       int first, int count, int keep) {
     const int uses = USES_OR(uses_given), unit = get_global_id(0) * ITEM_UNITS;
-    const resident_rules rules = {H_g, A_g, best_g};
     resident_item item = {.from = ROW_SOURCES};
 #if LOCAL_MEMORY
-    __local float room[TILE * ROW_STRIDE] __attribute__((aligned(16)));
+    __local float x[TILE * ROW_STRIDE] __attribute__((aligned(16)));
 #else
-    float room[STORAGE == STORAGE_F32 ? 1 : TILE * FEATURES] __attribute__((aligned(64)));
+    float x[STORAGE == STORAGE_F32 ? 1 : TILE * FEATURES] __attribute__((aligned(64)));
 #endif
     EACH_LANES(v) item.units[v] = row_units_load(&item.from, unit + v * UNIT_VECTOR);
     load_item(&item, W_g, M_g, u_stride, uses);
     for (int epoch = first; epoch < first + count; epoch++) {
         resident_step steps[ITEM_VECTORS];
-        const bool looks = look_every > 0 && (epoch + 1) % look_every == 0;
         clear(item.total);
         for (int row = 0; row < n_rows; row += TILE) {
-            X_SPACE const float *x = open_tile(X_g + (size_t)row * FEATURES, steps_g, room);
+            __global const stored *tile_g = X_g + (size_t)row * FEATURES;
             if (row % BLOCK_ROWS == 0) clear(item.sum);
+#if LOCAL_MEMORY
+            share_tile(tile_g, steps_g, x);
             add_tile(&item, x, row, min(n_rows - row, TILE));
-            if (ends_block(row, n_rows)) EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) item.total[k][v] += item.sum[k][v];
+#else
+            add_tile(&item, decode_tile(tile_g, steps_g, x), row, min(n_rows - row, TILE));
+#endif
+            if ((row + TILE) % BLOCK_ROWS == 0 || row + TILE >= n_rows)
+                EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) item.total[k][v] += item.sum[k][v];
         }
         EACH_LANES(v) {
             const int at = unit + v * UNIT_VECTOR;
             const vint left = UNIT_INTEGERS(UNIT_EPOCHS, at) - (vint)(epoch);
             steps[v].step = unit_step_load(U_g, u_stride, at, epoch, epoch, uses);
             steps[v].moves = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, at) : (vint)(0);
-            steps[v].norm = (unit_norm){(vfloat)(0.0f), (vfloat)(0.0f)};
         }
-        step_weights(&item, steps, uses, looks);
-        if (!looks) continue;
-        vfloat losses[ITEM_VECTORS];
-        EACH_LANES(v) losses[v] = (vfloat)(0.0f);
-        if (uses & USE_PATIENCE) find_held_losses(&item, X_g, steps_g, room, n_rows, losses);
-        look(&item, &rules, steps, losses, uses, epoch + 1);
-        if (!LOCAL_MEMORY && !any_trains(&item, A_g, epoch + 1)) break; /* a group's items wait for each other */
+        step_weights(&item, steps, uses, keep && epoch == first + count - 1, D_g, u_stride);
     }
     store_item(&item, W_g, M_g, u_stride, uses);
 }

@@ -138,8 +138,8 @@ static inline vfloat row_counts(const row_sources *from, int unit, int place) {
 #endif
 
 /* A row from what it is made of; fold and count are read only where `uses` says so. */
-INLINE void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
-                   vfloat count, row_view *row) {
+static inline void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
+                          vfloat count, row_view *row) {
     row->weight = weight;
     if (from->uses & USE_MISSING) {
         row->weight = value == value ? row->weight : (vfloat)(0.0f);
@@ -155,14 +155,16 @@ INLINE void row_of(const row_sources *from, const row_units *units, vfloat value
 }
 
 /* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
-INLINE void row_load(const row_sources *from, const row_units *units, int place, row_view *row) {
+static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
     const vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, place)
                                                        : row_values_of(from, from->Y_g, units->target, place);
     vfloat weight = (vfloat)(1.0f), fold = (vfloat)(0.0f), count = (vfloat)(1.0f);
     if (from->uses & USE_ROW_WEIGHTS) weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, place);
     if (from->uses & USE_FOLDS) fold = row_folds(from, place);
     if (from->uses & USE_BOOTSTRAP) count = row_counts(from, units->unit, place);
-    row_of(from, units, value, weight, fold, count, row);
+    row_view row;
+    row_of(from, units, value, weight, fold, count, &row);
+    return row;
 }
 
 /* The weight of a row in the training loss: with its class's weight. */
@@ -186,8 +188,7 @@ static inline vfloat row_delta(vfloat p, vfloat y, vfloat weight, vint loss, int
 
 /* The same of the row in this place (row_load), from its z. */
 static inline vfloat row_delta_at(const row_sources *from, const row_units *units, int place, vfloat z) {
-    row_view row;
-    row_load(from, units, place, &row);
+    const row_view row = row_load(from, units, place);
     return row_delta(sigmoid(z), row.y, row_full_weight(from, units, &row), units->loss, from->uses);
 }
 
