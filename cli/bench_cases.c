@@ -81,20 +81,16 @@ bool bench_is_curve(const char *name) {
     return strncmp(name, "units-", strlen("units-")) == 0 || strncmp(name, "samples-", strlen("samples-")) == 0;
 }
 
-bool bench_plain_name(const char *name, char plain[BENCH_NAME]) {
+size_t bench_plain_length(const char *name) {
     static const char *const endings[] = {"-l2", "-fold", "-stop", "-all"};
     const char *ending = strrchr(name, '-');
-    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++) {
-        if (strcmp(ending, endings[i]) != 0) continue;
-        snprintf(plain, BENCH_NAME, "%.*s", (int)(ending - name), name);
-        return true;
-    }
-    return false;
+    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(ending, endings[i]) == 0) return (size_t)(ending - name);
+    return 0;
 }
 
 bool bench_is_plain(const char *name) {
-    char plain[BENCH_NAME];
-    return !bench_is_curve(name) && !bench_plain_name(name, plain);
+    return !bench_is_curve(name) && bench_plain_length(name) == 0;
 }
 
 const bench_case *bench_case_find(const char *name) {

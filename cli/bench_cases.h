@@ -4,8 +4,6 @@
 
 #include "cli.h"
 
-enum { BENCH_NAME = 64 };
-
 typedef enum bench_kind { BENCH_TRAIN, BENCH_PREDICT } bench_kind;
 
 /* Where a case's data come from; every value is a function of the seed and its position (bench_cases.c). */
@@ -37,8 +35,9 @@ extern const size_t bench_n_cases;
 /* True for the names of the cases that differ in one size, which a report draws as a curve. */
 bool bench_is_curve(const char *name);
 
-/* The name of the case that this one adds features of a bank to, to tell their price; false where it is none such. */
-bool bench_plain_name(const char *name, char plain[BENCH_NAME]);
+/* So long is the beginning of the name that names the case which this one adds features of a bank to, to tell their
+ * price; 0: it is none such. */
+size_t bench_plain_length(const char *name);
 
 /* True for the names of all other cases. */
 bool bench_is_plain(const char *name);

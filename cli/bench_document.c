@@ -162,12 +162,13 @@ bool bench_same_case(const json_t *a, const json_t *b) {
 
 /* The seconds of the row over those of the case without its features on the same device; NAN where it adds none. */
 static double price_of(const json_t *rows, const json_t *row) {
-    char plain[BENCH_NAME];
+    const char *name = bench_text(row, "case");
+    const size_t length = bench_plain_length(name);
     size_t i;
     json_t *other;
-    if (!bench_plain_name(bench_text(row, "case"), plain)) return NAN;
     json_array_foreach(rows, i, other) {
-        if (strcmp(bench_text(other, "case"), plain) == 0 &&
+        const char *plain = bench_text(other, "case");
+        if (length > 0 && strlen(plain) == length && strncmp(plain, name, length) == 0 &&
             strcmp(bench_text(other, "device"), bench_text(row, "device")) == 0)
             return bench_row_seconds(row).median / bench_row_seconds(other).median;
     }

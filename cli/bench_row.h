@@ -4,7 +4,7 @@
 
 #include "bench_cases.h"
 
-enum { BENCH_REPEATS = 15, BENCH_TEXT = 256 };
+enum { BENCH_REPEATS = 15, BENCH_NAME = 64, BENCH_TEXT = 256 };
 
 /* Seconds of several repeats. */
 typedef struct bench_seconds {
