@@ -147,8 +147,8 @@ static plethron_status fill_integers(int64_t *to, size_t n_units, plethron_integ
 /* Takes an array from the options; a result starts at its `otherwise`. */
 static plethron_status fill_array(plethron_bank *bank, const bank_array *array, const plethron_bank_options *options,
                                   plethron_error *err) {
-    const char *option = (const char *)options + array->option_offset;
     const bool given = array->option_offset != BANK_NO_OPTION;
+    const char *option = given ? (const char *)options + array->option_offset : NULL;
     if (array->is_integer) {
         plethron_integers integers = {0};
         if (given) memcpy(&integers, option, sizeof integers);

@@ -169,9 +169,9 @@ out:
 /* Rows as floats: where they lie, or decoded to the core's room. */
 static const float *features_of(const host_run *run, size_t first_row, size_t n_rows) {
     const plethron_dataset *dataset = run->live->problem->dataset;
-    float *room = run->features + core_number() * run->features_size;
     if (dataset->storage == PLETHRON_STORAGE_F32)
         return (const float *)device_buffer_on_host(run->live->X) + first_row * dataset->n_features;
+    float *room = run->features + core_number() * run->features_size;
     const stored_features features = {dataset->storage, run->live->X, run->live->steps, dataset->n_features};
     forward_decode(&features, 0, first_row / DATASET_TILE, size_divide_up(n_rows, DATASET_TILE), room);
     return room;

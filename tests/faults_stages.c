@@ -274,10 +274,10 @@ static plethron_status find_labels(scene *s, plethron_error *err) {
     return plethron_labels_find(s->labels, s->table, 1, 0, SCENE_SAMPLES, codes, err);
 }
 
-/* As little as can be measured; what was measured before stays after a failure. */
+/* As little as can be measured, in a buffer of huge pages; what was measured before stays after a failure. */
 static plethron_status measure_ceilings(scene *s, plethron_error *err) {
     static const ceilings_effort little = {
-        .n_repeats = 1, .n_launches = 1, .read_bytes = 1 << 16, .copy_bytes = 1 << 12};
+        .n_repeats = 1, .n_launches = 1, .read_bytes = MEMORY_HUGE_BYTES, .copy_bytes = 1 << 12};
     plethron_ceilings ceilings = {.struct_size = sizeof ceilings, .launch_s = -1.0};
     const plethron_status status = ceilings_measure(s->device, &little, &ceilings, err);
     assert_true(status == PLETHRON_OK ? ceilings.launch_s > 0.0 : ceilings.launch_s == -1.0);
