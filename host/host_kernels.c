@@ -22,6 +22,7 @@ static _Thread_local int host_id[3];
 #include "unit.cl"
 
 #include "row.cl"
+#include "rules.cl"
 #include "step.cl"
 
 #include "update.cl"
@@ -47,6 +48,8 @@ static _Thread_local int host_id[3];
 #include "grouped_block.cl"
 
 #include "grouped_unit.cl"
+
+#include "grouped_look.cl"
 
 #include "grouped.cl"
 
@@ -98,7 +101,8 @@ RUN(reorder, B(0), B(1), B(2), I(3), I(4), I(5))
 RUN(moments, B(0), B(1), B(2), B(3), I(4), I(5))
 RUN(add_moments, B(0), B(1), B(2), I(3))
 RUN(standardize, B(0), B(1), B(2), I(3))
-RUN(grouped, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), B(8), ROWS_AT(9), I(18), I(19), I(20), I(21), I(22), I(23))
+RUN(grouped, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), B(8), B(9), B(10), ROWS_AT(11), I(20), I(21), I(22), I(23),
+    I(24), I(25), I(26))
 RUN(grouped_sums, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), B(8), ROWS_AT(9), I(18), I(19), I(20), I(21))
 RUN(grouped_step, B(0), B(1), B(2), B(3), B(4), B(5), B(6), B(7), ROWS_AT(8), I(17), I(18), I(19), I(20), I(21))
 RUN(grouped_weigh, B(0), B(1), B(2), B(3), ROWS_AT(4), I(13), I(14))
@@ -128,7 +132,7 @@ const host_kernel HOST_KERNELS[] = {
     {"moments", "bbbbii", run_moments},
     {"add_moments", "bbbi", run_add_moments},
     {"standardize", "bbbi", run_standardize},
-    {"grouped", "bbbbbbbbb" ROWS_TYPES "iiiiii", run_grouped},
+    {"grouped", "bbbbbbbbbbb" ROWS_TYPES "iiiiiii", run_grouped},
     {"grouped_sums", "bbbbbbbbb" ROWS_TYPES "iiii", run_grouped_sums},
     {"grouped_step", "bbbbbbbb" ROWS_TYPES "iiiii", run_grouped_step},
     {"grouped_weigh", "bbbb" ROWS_TYPES "ii", run_grouped_weigh},

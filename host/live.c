@@ -126,8 +126,8 @@ out:
 static plethron_status open_kernels(live_set *live, plethron_error *err) {
     plethron_status status;
     struct live_kernels *k = live->kernels;
-    const char *const sources[] = {"arithmetic.cl", "unit.cl",    "row.cl",  "step.cl",
-                                   "update.cl",     "measure.cl", "check.cl"};
+    const char *const sources[] = {"arithmetic.cl", "unit.cl",   "row.cl",     "rules.cl",
+                                   "step.cl",       "update.cl", "measure.cl", "check.cl"};
     TRY(tiling_program(live->device, &live->plan->tiling, live->problem->uses, PLETHRON_STORAGE_F32, sources,
                        sizeof sources / sizeof *sources, &k->program, err));
     TRY(program_kernel(k->program, "update", &k->update, err));
@@ -534,11 +534,11 @@ static plethron_status check(live_set *live, void *run, int64_t epochs, plethron
     const train_problem *p = live->problem;
     const kernel_range units = tiling_flat(&live->plan->tiling, p->n_units, 1);
     const kernel_range weights = tiling_flat(&live->plan->tiling, p->n_units, p->dataset->n_features + 1);
-    if (p->has_patience) TRY(measure(live, run, err));
+    if (p->uses & USE_PATIENCE) TRY(measure(live, run, err));
     TRY(kernel_launch(live->kernels->check, &units, err, "bbbbbiiii", live->distances, live->totals, live->held_scale,
                       live->units, live->state, (int)p->dataset->n_features, (int)p->n_units, (int)p->unit_stride,
                       (int)epochs));
-    if (p->has_patience)
+    if (p->uses & USE_PATIENCE)
         TRY(kernel_launch(live->kernels->keep_best, &weights, err, "bbbii", live->weights, live->best, live->state,
                           (int)p->n_units, (int)p->unit_stride));
     TRY(live_count_launches(live, 2, err));
@@ -549,13 +549,15 @@ out:
 plethron_status live_epochs(live_set *live, void *run, int64_t first, int64_t count, plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const strategy *chosen = live->plan->strategy;
-    const int64_t every = live->problem->has_rules ? live->problem->check_every : INT64_MAX;
+    const int64_t look_every = live->problem->has_rules ? live->problem->check_every : 0;
+    const bool looks = chosen->epochs && chosen->looks(run);
+    const int64_t every = look_every > 0 && !looks ? look_every : INT64_MAX;
     for (int64_t epoch = first; epoch < first + count;) {
         const int64_t to_check = every - epoch % every, left = first + count - epoch;
         const int64_t n = to_check < left ? to_check : left;
         const bool checks = n == to_check;
         if (chosen->epochs)
-            TRY(chosen->epochs(run, epoch, n, checks, err));
+            TRY(chosen->epochs(run, epoch, n, look_every, err));
         else
             for (int64_t e = 0; e < n; e++) TRY(epoch_of_batches(live, run, epoch + e, checks && e == n - 1, err));
         epoch += n;

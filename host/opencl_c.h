@@ -26,6 +26,7 @@ typedef uint16_t half; /* what is stored; nothing computes with it */
 #define SHIFT_LEFT(integer, n) ((vint)((uint)(integer) << (n))) /* C leaves a signed overflow open */
 #define UNROLL
 #define LOAD_BYTES(pointer) ((float)*(pointer))
+#define FIRST_LANE(vector) (vector)
 #define as_float(bits) float_of_bits(bits)
 #define vload_half(at, pointer) half_to_float((pointer)[at])
 

@@ -21,7 +21,7 @@ static void list_matrices(train_problem *problem, matrix matrices[N_MATRICES]) {
     const bool has_moments = problem->uses & (USE_MOMENTUM | USE_ADAM);
     matrices[0] = (matrix){&problem->weights, rows, "the weights"};
     matrices[1] = (matrix){&problem->moments, has_moments ? 2 * rows : 0, "the moments"};
-    matrices[2] = (matrix){&problem->best, problem->has_patience ? rows : 0, "the best weights"};
+    matrices[2] = (matrix){&problem->best, problem->uses & USE_PATIENCE ? rows : 0, "the best weights"};
     matrices[3] = (matrix){&problem->units, UNIT_FIELDS, "the units' values"};
     matrices[4] = (matrix){&problem->state, STATE_FIELDS, "the units' states"};
     matrices[5] = (matrix){&problem->held_scale, 1, "the units' held-out weights"};

@@ -19,15 +19,14 @@ typedef struct train_problem {
     const plethron_dataset *dataset;
     size_t n_units;
     size_t unit_stride;
-    float *weights;    /* [n_features + 1, unit_stride], bias last; start weights in, trained ones out */
-    float *moments;    /* [2, n_features + 1, unit_stride], NULL without momentum and adam */
-    float *best;       /* [n_features + 1, unit_stride]: weights of the lowest held-out loss, NULL without patience */
-    float *units;      /* [UNIT_FIELDS, unit_stride], constant (unit.cl) */
-    float *state;      /* [STATE_FIELDS, unit_stride] (unit.cl) */
-    float *held_scale; /* [unit_stride]: 1 / (sum of held-out weights), or 0 */
-    int uses;          /* what occurs in the bank (unit.cl) */
-    bool has_rules;    /* a unit has a tolerance or a patience */
-    bool has_patience;
+    float *weights;      /* [n_features + 1, unit_stride], bias last; start weights in, trained ones out */
+    float *moments;      /* [2, n_features + 1, unit_stride], NULL without momentum and adam */
+    float *best;         /* [n_features + 1, unit_stride]: weights of the lowest held-out loss, NULL without patience */
+    float *units;        /* [UNIT_FIELDS, unit_stride], constant (unit.cl) */
+    float *state;        /* [STATE_FIELDS, unit_stride] (unit.cl) */
+    float *held_scale;   /* [unit_stride]: 1 / (sum of held-out weights), or 0 */
+    int uses;            /* what occurs in the bank (unit.cl) */
+    bool has_rules;      /* a unit has a tolerance or a patience */
     bool has_ranges;     /* units learn from the rows of one entity */
     int64_t check_every; /* epochs between two looks at the rules */
     size_t batch_rows;   /* of a mini-batch; 0: all rows at once */

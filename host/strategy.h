@@ -1,7 +1,7 @@
 /* What a strategy is: a way to compute the gradients of many units on a device, or to run whole epochs of them.
  *
  * train.c prepares a problem, plan.c chooses a strategy and its tile sizes, live.c puts the units on the device. A
- * strategy knows nothing of banks, files or stopping rules. */
+ * strategy knows nothing of banks or files. */
 #ifndef PLETHRON_STRATEGY_H
 #define PLETHRON_STRATEGY_H
 
@@ -37,9 +37,12 @@ struct strategy {
      * will be. */
     plethron_status (*gradient)(void *run, unit_shard shard, const row_batch *batch, gradient_sums *sums,
                                 plethron_error *err);
-    /* Queues the epochs first ... first + count - 1, counted from the training's start, steps included. Never across a
-     * check. `keep`: store the distances from the optimum at the last one (update.cl). */
-    plethron_status (*epochs)(void *run, int64_t first, int64_t count, bool keep, plethron_error *err);
+    /* Queues the epochs first ... first + count - 1, counted from the training's start, steps included. After each
+     * `look_every` epochs, counted likewise, the distances from the optimum are stored (update.cl); 0: never. */
+    plethron_status (*epochs)(void *run, int64_t first, int64_t count, int64_t look_every, plethron_error *err);
+    /* With `epochs`: true when it looks at the stopping rules then, too (rules.cl). Else it is never asked for epochs
+     * across a look, which is `check`'s, at the end. */
+    bool (*looks)(const void *run);
 
     /* Sums over the rows, to `totals` [WEIGH_SUMS or MEASURE_SUMS, unit_stride]; NULL: those of live.c, where all units
      * learn from all rows. */

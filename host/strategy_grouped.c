@@ -220,9 +220,10 @@ static plethron_status open_program(const grouped_run *run, const char *const *s
 
 static plethron_status open_kernels(grouped_run *run, plethron_error *err) {
     plethron_status status;
-    const char *const sources[] = {"arithmetic.cl",     "store.cl",        "unit.cl",    "row.cl",
-                                   "step.cl",           "measure.cl",      "lanes.cl",   "grouped_block.cl",
-                                   "grouped_shared.cl", "grouped_unit.cl", "grouped.cl", "grouped_measure.cl"};
+    const char *const sources[] = {"arithmetic.cl",    "store.cl",          "unit.cl",         "row.cl",
+                                   "rules.cl",         "step.cl",           "measure.cl",      "lanes.cl",
+                                   "grouped_block.cl", "grouped_shared.cl", "grouped_unit.cl", "grouped_look.cl",
+                                   "grouped.cl",       "grouped_measure.cl"};
     TRY(open_program(run, sources, sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "grouped", &run->grouped, err));
     TRY(program_kernel(run->program, "grouped_weigh", &run->weigh, err));
@@ -362,17 +363,18 @@ static kernel_range groups(const grouped_run *run, size_t n) {
 }
 
 /* The epochs of the units with few rows. */
-static plethron_status run_few(const grouped_run *run, int64_t first, int64_t count, bool keep, plethron_error *err) {
+static plethron_status run_few(const grouped_run *run, int64_t first, int64_t count, int64_t look_every, bool keep,
+                               plethron_error *err) {
     plethron_status status = PLETHRON_OK;
     const live_set *live = run->live;
     const train_problem *p = live->problem;
     const kernel_range range = groups(run, p->n_units - run->n_many);
     if (run->n_many == p->n_units) return status;
     TRY(device_buffer_zero(run->queue, err));
-    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbb" ROW_TYPES "iiiiii", run->X, live->steps, live->weights,
-                      live->moments, live->distances, live->state, run->order, run->queue, run->scratch,
-                      ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units, (int)first,
-                      (int)count, (int)keep));
+    TRY(kernel_launch(run->grouped, &range, err, "bbbbbbbbbbb" ROW_TYPES "iiiiiii", run->X, live->steps, live->weights,
+                      live->moments, live->distances, live->state, live->held_scale, live->best, run->order, run->queue,
+                      run->scratch, ROW_ARGUMENTS(live), (int)p->dataset->n_features, (int)run->n_many, (int)p->n_units,
+                      (int)first, (int)count, (int)look_every, (int)keep));
 out:
     return status;
 }
@@ -396,10 +398,17 @@ out:
     return status;
 }
 
-static plethron_status epochs(void *state, int64_t first, int64_t count, bool keep, plethron_error *err) {
+/* Units with many rows take launches of their own, after which `check` looks. */
+static bool looks(const void *state) {
+    const grouped_run *run = state;
+    return run->n_many == 0 && !has_local_memory(run->live->plan);
+}
+
+static plethron_status epochs(void *state, int64_t first, int64_t count, int64_t look_every, plethron_error *err) {
     plethron_status status;
     const grouped_run *run = state;
-    TRY(run_few(run, first, count, keep, err));
+    const bool keep = !looks(run) && look_every > 0 && (first + count) % look_every == 0;
+    TRY(run_few(run, first, count, looks(run) ? look_every : 0, keep, err));
     for (int64_t e = 0; e < count; e++) TRY(run_many(run, first + e, keep && e == count - 1, err));
 out:
     return status;
@@ -448,6 +457,7 @@ const strategy strategy_grouped = {
     .open = run_open,
     .close = run_close,
     .epochs = epochs,
+    .looks = looks,
     .weigh = weigh,
     .measure = measure,
 };

@@ -116,7 +116,8 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     resident_run *run = NULL;
     char options[256];
     const train_problem *p = live->problem;
-    const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl", "row.cl", "step.cl", "resident.cl"};
+    const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl",    "row.cl",
+                                   "rules.cl",      "step.cl",  "resident.cl"};
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
     run->live = live;
@@ -135,7 +136,12 @@ out:
     return status;
 }
 
-static plethron_status epochs(void *state, int64_t first, int64_t count, bool keep, plethron_error *err) {
+static bool looks(const void *state) {
+    const resident_run *run = state;
+    return !run->shape.local_memory;
+}
+
+static plethron_status epochs(void *state, int64_t first, int64_t count, int64_t look_every, plethron_error *err) {
     const resident_run *run = state;
     const live_set *live = run->live;
     const train_problem *p = live->problem;
@@ -143,9 +149,9 @@ static plethron_status epochs(void *state, int64_t first, int64_t count, bool ke
     const size_t items = items_of(p, run->shape.unit_vector * run->shape.item_vectors);
     const kernel_range range = {.global = {size_divide_up(items, group_items) * group_items, 1, 1},
                                 .local = {group_items, 1, 1}};
-    return kernel_launch(run->epochs, &range, err, "bbbbbb" ROW_TYPES "iiii", live->X, live->steps, live->weights,
-                         live->moments, live->distances, live->state, ROW_ARGUMENTS(live), (int)p->dataset->n_samples,
-                         (int)first, (int)count, (int)keep);
+    return kernel_launch(run->epochs, &range, err, "bbbbbbbb" ROW_TYPES "iiii", live->X, live->steps, live->weights,
+                         live->moments, live->distances, live->state, live->held_scale, live->best, ROW_ARGUMENTS(live),
+                         (int)p->dataset->n_samples, (int)first, (int)count, (int)look_every);
 }
 
 const strategy strategy_resident = {
@@ -156,4 +162,5 @@ const strategy strategy_resident = {
     .open = run_open,
     .close = run_close,
     .epochs = epochs,
+    .looks = looks,
 };

@@ -254,7 +254,7 @@ static plethron_status finish(training *self, plethron_error *err) {
     plethron_status status;
     size_t *chosen = NULL, n = 0;
     TRY(bring_home(self, err));
-    if (self->whole.problem.has_patience || self->problem.n_units < self->bank->n_units) {
+    if ((self->whole.problem.uses & USE_PATIENCE) || self->problem.n_units < self->bank->n_units) {
         bank_problem_restore(&self->whole);
         TRY(list_units(self, every_unit, &chosen, &n, err));
         leave_device(self);

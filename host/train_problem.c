@@ -103,6 +103,7 @@ static int uses_of(const plethron_bank *bank, const plethron_dataset *dataset) {
         uses |= momentum ? USE_MOMENTUM : 0;
         uses |= optimizer == OPTIMIZER_ADAM ? USE_ADAM : 0;
         uses |= bank->schedule[j] != SCHEDULE_CONSTANT ? USE_SCHEDULES : 0;
+        uses |= bank->patience[j] > 0 ? USE_PATIENCE : 0;
     }
     return uses;
 }
@@ -254,7 +255,6 @@ plethron_status bank_problem_open(const plethron_bank *bank, const plethron_data
     };
     bool any_goes_on = false;
     for (size_t j = 0; j < bank->n_units; j++) {
-        like.has_patience = like.has_patience || bank->patience[j] > 0;
         like.has_rules = like.has_rules || bank->patience[j] > 0 || bank->tolerance[j] > 0.0f;
         if (!goes_on(bank, j)) continue;
         if (any_goes_on && like.batch_rows && bank->epochs_done[j] != like.batch_epoch)

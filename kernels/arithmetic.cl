@@ -32,6 +32,7 @@ typedef int vint;
 #define TO_VFLOAT convert_float
 #define TO_VINT convert_int
 #define LOAD_BYTES(pointer) convert_float(*(pointer))
+#define FIRST_LANE(vector) (vector)
 #elif UNIT_VECTOR == 2 || UNIT_VECTOR == 4 || UNIT_VECTOR == 8 || UNIT_VECTOR == 16
 typedef JOIN(float, UNIT_VECTOR) vfloat;
 typedef JOIN(int, UNIT_VECTOR) vint;
@@ -40,6 +41,7 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 #define TO_VFLOAT JOIN(convert_float, UNIT_VECTOR)
 #define TO_VINT JOIN(convert_int, UNIT_VECTOR)
 #define LOAD_BYTES(pointer) TO_VFLOAT(JOIN(vload, UNIT_VECTOR)(0, pointer))
+#define FIRST_LANE(vector) ((vector).s0)
 #else
 #error "UNIT_VECTOR must be 1, 2, 4, 8 or 16"
 #endif

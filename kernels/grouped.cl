@@ -3,9 +3,13 @@
  *
  *   X_g, steps_g  tiles of X (store.cl)
  *   W_g [n_features + 1, u_stride], M_g [2, n_features + 1, u_stride], D_g, A_g: as in update.cl
+ *   H_g, best_g: as in check.cl
  *   order_g     [n_units]: the units, those with most rows first; the kernel is about those from first_place on
  *   queue_g     [1]: how many of them have been taken
  *   scratch_g   [groups, UNITS_AT_ONCE, SLOT], one element where slots lie in local memory
+ *
+ * After each look_every epochs it looks at the stopping rules (grouped_look.cl); 0: never. `keep`: it leaves the
+ * distances from the optimum at the last epoch in D_g, and `check` looks.
  *
  * Launch: dimension 1 covers the groups, of GROUP_ITEMS items in dimension 0. Which group does what changes no bit.
  */
@@ -64,10 +68,35 @@ static inline void predict_units(const row_sources *from, const unit_task tasks[
         if (has_block(&tasks[u], epoch, block)) predict_block(x[u], tasks[u].slot, rows[u].n_tiles, n_features);
 }
 
+#if !LOCAL_MEMORY
+/* Looks at the rules of the units after an epoch. Those that stop end with it. */
+static inline void look(const row_sources *from, unit_task tasks[UNITS_AT_ONCE], __global const stored *X_g,
+                        __global const float *steps_g, __global float *A_g, __global const float *H_g,
+                        __global float *best_g, int n_features, int epoch, int most_blocks) {
+    float losses[UNITS_AT_ONCE]; /* held out */
+    for (int u = 0; u < UNITS_AT_ONCE; u++) losses[u] = 0.0f;
+    for (int block = 0; (from->uses & USE_PATIENCE) && block < most_blocks; block++) {
+        predict_units(from, tasks, X_g, steps_g, n_features, epoch, block);
+        for (int u = 0; u < UNITS_AT_ONCE; u++) {
+            const unit_task task = tasks[u];
+            if (has_block(&task, epoch, block))
+                losses[u] += held_loss(from, task.unit, unit_block(from, task.unit, block), task.slot);
+        }
+    }
+    for (int u = 0; u < UNITS_AT_ONCE; u++) {
+        unit_task *task = &tasks[u];
+        if (epoch < task->end &&
+            look_at_unit(from, A_g, best_g, task->unit, n_features, losses[u] * H_g[task->unit], epoch + 1, task->slot))
+            task->end = epoch + 1;
+    }
+}
+#endif
+
 __kernel void grouped(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
-                      __global float *M_g, __global float *D_g, __global const float *A_g, __global const int *order_g,
-                      __global int *queue_g, __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place,
-                      int n_units, int first, int count, int keep) {
+                      __global float *M_g, __global float *D_g, __global float *A_g, __global const float *H_g,
+                      __global float *best_g, __global const int *order_g, __global int *queue_g,
+                      __global float *scratch_g, ROW_PARAMETERS, int n_features, int first_place, int n_units,
+                      int first, int count, int look_every, int keep) {
     const int uses = USES_OR(uses_given), chunk_end = first + count;
     const row_sources from = ROW_SOURCES;
     OPEN_SLOTS;
@@ -91,6 +120,8 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
         }
         /* Stage by stage, so that beside one unit's arithmetic stands another kind of the other's. */
         for (int epoch = first; epoch < last_end; epoch++) {
+            const bool looks = !LOCAL_MEMORY && look_every > 0 && (epoch + 1) % look_every == 0;
+            const bool keeps = looks || (keep && epoch == chunk_end - 1);
             for (int block = 0; block < most_blocks; block++) {
                 predict_units(&from, tasks, X_g, steps_g, n_features, epoch, block);
                 for (int u = 0; u < UNITS_AT_ONCE; u++) {
@@ -108,14 +139,19 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
                     const unit_task task = tasks[u];
                     if (!has_block(&task, epoch, block)) continue;
                     const row_block rows = unit_block(&from, task.unit, block);
-                    const step_place at = {
-                        U_g, u_stride, task.unit, epoch, n_features, uses, keep && epoch == chunk_end - 1};
+                    const step_place at = {U_g, u_stride, task.unit, epoch, n_features, uses, keeps};
                     if (!SHARED_ROWS)
                         SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot,
                                   rows.n_tiles, block == 0);
                     if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
             }
+#if !LOCAL_MEMORY
+            if (!looks) continue;
+            look(&from, tasks, X_g, steps_g, A_g, H_g, best_g, n_features, epoch, most_blocks);
+            last_end = first;
+            for (int u = 0; u < UNITS_AT_ONCE; u++) last_end = max(last_end, tasks[u].end);
+#endif
         }
         for (int u = 0; u < UNITS_AT_ONCE; u++)
             if (tasks[u].end > first)

@@ -122,6 +122,15 @@ static inline void load_rows(const row_sources *from, int unit, row_block rows, 
     SLOT_BARRIER;
 }
 
+/* The rows i ... of a block, with weight 0 behind its last. */
+static inline row_view load_inside(const row_sources *from, const row_units *units, row_block rows, int i) {
+    row_view row = row_load(from, units, rows.first_tile * TILE + i);
+    const vint inside = (vint)(i) + LANES < (vint)(rows.n_rows);
+    row.weight = inside ? row.weight : (vfloat)(0.0f);
+    row.held = inside ? row.held : (vfloat)(0.0f);
+    return row;
+}
+
 /* ---- The unit's weights ------------------------------------------------------------------------------------------ */
 
 /* A column of a matrix [n_features + 1, u_stride], to a matrix of the slot, zeros to its padding; and back. */

@@ -50,15 +50,6 @@ INLINE void store_sums(vfloat sums[MEASURE_SUMS][SUM_VECTORS], int n_sums, __glo
 }
 #endif
 
-/* The rows i ... of a block, with weight 0 behind its last. */
-static inline row_view load_inside(const row_sources *from, const row_units *units, row_block rows, int i) {
-    row_view row = row_load(from, units, rows.first_tile * TILE + i);
-    const vint inside = (vint)(i) + LANES < (vint)(rows.n_rows);
-    row.weight = inside ? row.weight : (vfloat)(0.0f);
-    row.held = inside ? row.held : (vfloat)(0.0f);
-    return row;
-}
-
 __kernel void grouped_weigh(__global const int *order_g, __global const int *first_block_g,
                             __global const int *block_owner_g, __global float *sums_g, ROW_PARAMETERS, int n_blocks,
                             int n_groups) {

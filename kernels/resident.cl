@@ -3,11 +3,15 @@
  * rows.
  *
  *   X_g, steps_g           tiles of X (store.cl)
- *   W_g, M_g, D_g, A_g     as in update.cl
+ *   W_g, M_g, D_g, A_g     as in update.cl; D_g is written after each look_every epochs
+ *   H_g, best_g            as in check.cl
+ *
+ * CPUs look at the stopping rules after each look_every epochs; GPUs leave that to `check`, and a launch ends there.
  *
  * Launch: dimension 0 covers the units, ITEM_UNITS an item. Order: that of `staged`, bit by bit: z starts at the bias
  * and gains one fma a feature, features ascending; a block's sum starts at 0 and gains one fma a sample (an addition,
- * for the bias), samples ascending; block sums are added ascending to 0; then the step of update.cl.
+ * for the bias), samples ascending; block sums are added ascending to 0; then the step of update.cl. Held-out losses:
+ * that of measure.cl.
  */
 #ifndef FEATURES /* of a row, exactly: arrays of as many elements can be registers */
 #define FEATURES 1
@@ -61,14 +65,20 @@ typedef struct resident_item {
     vfloat m[WEIGHTS][ITEM_VECTORS], v[WEIGHTS][ITEM_VECTORS];
 } resident_item;
 
+/* z of ROWS_AT_ONCE rows of a tile. */
+static inline void predict_rows(const resident_item *item, X_SPACE const float *x, int i,
+                                vfloat z[ROWS_AT_ONCE][ITEM_VECTORS]) {
+    EACH(a, ROWS_AT_ONCE) EACH_LANES(v) z[a][v] = item->w[FEATURES][v];
+    EACH_FEATURE(k, FEATURES)
+    EACH(a, ROWS_AT_ONCE)
+    EACH_LANES(v) z[a][v] = fma((vfloat)(FEATURE(x, i + a, k)), item->w[k][v], z[a][v]);
+}
+
 /* The block's sums gain n rows of a tile, the first of which is in this place. */
 static inline void add_tile(resident_item *item, X_SPACE const float *x, int place, int n) {
     for (int i = 0; i < n; i += ROWS_AT_ONCE) {
         vfloat r[ROWS_AT_ONCE][ITEM_VECTORS]; /* z, then the delta */
-        EACH(a, ROWS_AT_ONCE) EACH_LANES(v) r[a][v] = item->w[FEATURES][v];
-        EACH_FEATURE(k, FEATURES)
-        EACH(a, ROWS_AT_ONCE)
-        EACH_LANES(v) r[a][v] = fma((vfloat)(FEATURE(x, i + a, k)), item->w[k][v], r[a][v]);
+        predict_rows(item, x, i, r);
         EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
             r[a][v] = row_delta_at(&item->from, &item->units[v], place + i + a, r[a][v]);
             if (ROWS_AT_ONCE > 1 && i + a >= n) r[a][v] = (vfloat)(0.0f); /* behind the last row, where X is 0, too */
@@ -78,6 +88,10 @@ static inline void add_tile(resident_item *item, X_SPACE const float *x, int pla
         EACH(a, ROWS_AT_ONCE)
         EACH_LANES(v) item->sum[k][v] = fma((vfloat)(FEATURE(x, i + a, k)), r[a][v], item->sum[k][v]);
     }
+}
+
+static inline bool ends_block(int row, int n_rows) {
+    return (row + TILE) % BLOCK_ROWS == 0 || row + TILE >= n_rows;
 }
 
 static inline void clear(vfloat sums[WEIGHTS][ITEM_VECTORS]) {
@@ -155,9 +169,70 @@ static inline X_SPACE const float *decode_tile(__global const stored *tile_g, __
 
 #endif
 
+#if !LOCAL_MEMORY
+
+/* ---- The stopping rules, on CPUs --------------------------------------------------------------------------------- */
+
+/* The block's held-out losses gain n rows of a tile, the first of which is in this place. */
+static inline void add_held_losses(const resident_item *item, X_SPACE const float *x, int place, int n,
+                                   vfloat losses[ITEM_VECTORS]) {
+    for (int i = 0; i < n; i += ROWS_AT_ONCE) {
+        vfloat z[ROWS_AT_ONCE][ITEM_VECTORS];
+        predict_rows(item, x, i, z);
+        EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
+            if (i + a >= n) continue;
+            row_view row;
+            row_read(&item->from, &item->units[v], place + i + a, &row);
+            const vfloat loss = row_loss(z[a][v], sigmoid(z[a][v]), row.y, item->units[v].loss);
+            losses[v] = fma(row.held, loss, losses[v]);
+        }
+    }
+}
+
+static inline void find_held_losses(const resident_item *item, __global const stored *X_g,
+                                    __global const float *steps_g, __private float *x, int n_rows,
+                                    vfloat totals[ITEM_VECTORS]) {
+    vfloat losses[ITEM_VECTORS]; /* of a block */
+    for (int row = 0; row < n_rows; row += TILE) {
+        if (row % BLOCK_ROWS == 0) EACH_LANES(v) losses[v] = (vfloat)(0.0f);
+        X_SPACE const float *tile = decode_tile(X_g + (size_t)row * FEATURES, steps_g, x);
+        add_held_losses(item, tile, row, min(n_rows - row, TILE), losses);
+        if (ends_block(row, n_rows)) EACH_LANES(v) totals[v] += losses[v];
+    }
+}
+
+/* Keeps the weights of the units that the look found improved. */
+static inline void keep_best_weights(const resident_item *item, __global const float *A_g, __global float *best_g) {
+    const int u_stride = item->from.u_stride;
+    EACH_LANES(v) {
+        const int unit = item->units[v].unit;
+        const vint improved = STATE_INTEGERS(STATE_IMPROVED, unit);
+        EACH_FEATURE(k, WEIGHTS) {
+            __global float *at = best_g + (size_t)k * u_stride + unit;
+            STORE(__global, at, improved > (vint)(0) ? item->w[k][v] : LOAD(__global, at));
+        }
+    }
+}
+
+/* Whether one of the units still trains after so many epochs. */
+static inline bool any_trains(const resident_item *item, __global const float *A_g, int epochs) {
+    __global const float *U_g = item->from.U_g;
+    const int u_stride = item->from.u_stride;
+    int any = 0;
+    EACH_LANES(v) {
+        const int unit = item->units[v].unit;
+        const vint left = UNIT_INTEGERS(UNIT_EPOCHS, unit) - (vint)(epochs);
+        const vint trains = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, unit) : (vint)(0);
+        EACH(c, UNIT_VECTOR) any |= ((const int *)&trains)[c];
+    }
+    return any;
+}
+
+#endif
+
 __kernel void resident(__global const stored *X_g, __global const float *steps_g, __global float *W_g,
-                       __global float *M_g, __global float *D_g, __global const float *A_g, ROW_PARAMETERS, int n_rows,
-                       int first, int count, int keep) {
+                       __global float *M_g, __global float *D_g, __global float *A_g, __global const float *H_g,
+                       __global float *best_g, ROW_PARAMETERS, int n_rows, int first, int count, int look_every) {
     const int uses = USES_OR(uses_given), unit = get_global_id(0) * ITEM_UNITS;
     resident_item item = {.from = ROW_SOURCES};
 #if LOCAL_MEMORY
@@ -169,6 +244,7 @@ __kernel void resident(__global const stored *X_g, __global const float *steps_g
     load_item(&item, W_g, M_g, u_stride, uses);
     for (int epoch = first; epoch < first + count; epoch++) {
         resident_step steps[ITEM_VECTORS];
+        const bool looks = look_every > 0 && (epoch + 1) % look_every == 0;
         clear(item.total);
         for (int row = 0; row < n_rows; row += TILE) {
             __global const stored *tile_g = X_g + (size_t)row * FEATURES;
@@ -179,8 +255,7 @@ __kernel void resident(__global const stored *X_g, __global const float *steps_g
 #else
             add_tile(&item, decode_tile(tile_g, steps_g, x), row, min(n_rows - row, TILE));
 #endif
-            if ((row + TILE) % BLOCK_ROWS == 0 || row + TILE >= n_rows)
-                EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) item.total[k][v] += item.sum[k][v];
+            if (ends_block(row, n_rows)) EACH_FEATURE(k, WEIGHTS) EACH_LANES(v) item.total[k][v] += item.sum[k][v];
         }
         EACH_LANES(v) {
             const int at = unit + v * UNIT_VECTOR;
@@ -188,7 +263,20 @@ __kernel void resident(__global const stored *X_g, __global const float *steps_g
             steps[v].step = unit_step_load(U_g, u_stride, at, epoch, epoch, uses);
             steps[v].moves = left > (vint)(0) ? STATE_INTEGERS(STATE_ACTIVE, at) : (vint)(0);
         }
-        step_weights(&item, steps, uses, keep && epoch == first + count - 1, D_g, u_stride);
+        step_weights(&item, steps, uses, looks, D_g, u_stride);
+#if !LOCAL_MEMORY
+        if (!looks) continue;
+        vfloat losses[ITEM_VECTORS];
+        EACH_LANES(v) losses[v] = (vfloat)(0.0f);
+        if (uses & USE_PATIENCE) find_held_losses(&item, X_g, steps_g, x, n_rows, losses);
+        EACH_LANES(v) {
+            const int at = unit + v * UNIT_VECTOR;
+            const unit_norm norm = column_norm(D_g, FEATURES, u_stride, at);
+            look_at_rules(U_g, A_g, u_stride, at, &norm, losses[v] * LOAD(__global, H_g + at), epoch + 1);
+        }
+        if (uses & USE_PATIENCE) keep_best_weights(&item, A_g, best_g);
+        if (!any_trains(&item, A_g, epoch + 1)) break;
+#endif
     }
     store_item(&item, W_g, M_g, u_stride, uses);
 }

@@ -138,8 +138,8 @@ static inline vfloat row_counts(const row_sources *from, int unit, int place) {
 #endif
 
 /* A row from what it is made of; fold and count are read only where `uses` says so. */
-static inline void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
-                          vfloat count, row_view *row) {
+INLINE void row_of(const row_sources *from, const row_units *units, vfloat value, vfloat weight, vfloat fold,
+                   vfloat count, row_view *row) {
     row->weight = weight;
     if (from->uses & USE_MISSING) {
         row->weight = value == value ? row->weight : (vfloat)(0.0f);
@@ -155,15 +155,21 @@ static inline void row_of(const row_sources *from, const row_units *units, vfloa
 }
 
 /* The row in this place; with ONE_UNIT those in the places place ... place + UNIT_VECTOR - 1, in the order of X_g. */
-static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
+INLINE void row_read(const row_sources *from, const row_units *units, int place, row_view *row) {
     const vfloat value = from->uses & USE_MANY_TARGETS ? row_values(from, from->Y_g, UNIT_TARGET, units->unit, place)
                                                        : row_values_of(from, from->Y_g, units->target, place);
     vfloat weight = (vfloat)(1.0f), fold = (vfloat)(0.0f), count = (vfloat)(1.0f);
     if (from->uses & USE_ROW_WEIGHTS) weight = row_values(from, from->S_g, UNIT_WEIGHT_COLUMN, units->unit, place);
     if (from->uses & USE_FOLDS) fold = row_folds(from, place);
     if (from->uses & USE_BOOTSTRAP) count = row_counts(from, units->unit, place);
+    row_of(from, units, value, weight, fold, count, row);
+}
+
+/* The same, for kernels that read rows in one place: with two callers it may remain a call, which takes longer than the
+ * rest of a row. */
+static inline row_view row_load(const row_sources *from, const row_units *units, int place) {
     row_view row;
-    row_of(from, units, value, weight, fold, count, &row);
+    row_read(from, units, place, &row);
     return row;
 }
 

@@ -95,6 +95,7 @@
 #define USE_MOMENTUM (1 << 10) /* momentum or nesterov */
 #define USE_ADAM (1 << 11)
 #define USE_SCHEDULES (1 << 12)
+#define USE_PATIENCE (1 << 13)
 
 #ifdef USES
 #define USES_OR(argument) (USES)
@@ -108,12 +109,21 @@
 #define ONE_UNIT 0
 #endif
 
-/* A field of the lanes' units. */
+/* A field of the lanes' units, or of their state. */
 #if ONE_UNIT
 #define UNIT_VALUES(field, unit) ((vfloat)(U_g[(size_t)(field)*u_stride + (unit)]))
 #define UNIT_INTEGERS(field, unit) ((vint)(((__global const int *)U_g)[(size_t)(field)*u_stride + (unit)]))
+#define STATE_VALUES(field, unit) ((vfloat)(A_g[(size_t)(field)*u_stride + (unit)]))
+#define STATE_INTEGERS(field, unit) ((vint)(((__global const int *)A_g)[(size_t)(field)*u_stride + (unit)]))
+#define STORE_STATE(field, unit, value) (A_g[(size_t)(field)*u_stride + (unit)] = FIRST_LANE(value))
+#define STORE_STATE_INTEGERS(field, unit, value) \
+    (((__global int *)A_g)[(size_t)(field)*u_stride + (unit)] = FIRST_LANE(value))
 #else
 #define UNIT_VALUES(field, unit) LOAD(__global, U_g + (size_t)(field)*u_stride + (unit))
 #define UNIT_INTEGERS(field, unit) LOAD_INTEGERS(__global, U_g + (size_t)(field)*u_stride + (unit))
-#endif
+#define STATE_VALUES(field, unit) LOAD(__global, A_g + (size_t)(field)*u_stride + (unit))
 #define STATE_INTEGERS(field, unit) LOAD_INTEGERS(__global, A_g + (size_t)(field)*u_stride + (unit))
+#define STORE_STATE(field, unit, value) STORE(__global, A_g + (size_t)(field)*u_stride + (unit), value)
+#define STORE_STATE_INTEGERS(field, unit, value) \
+    STORE_INTEGERS(__global, A_g + (size_t)(field)*u_stride + (unit), value)
+#endif

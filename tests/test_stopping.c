@@ -84,6 +84,74 @@ static void test_tolerance(void **state) {
     on_devices(stop_by_tolerance);
 }
 
+/* ---- Inside a launch and between launches ------------------------------------------------------------------------ */
+
+/* Units of all optimisers whose gradients come within their tolerances at once, in time, or never; some diverge, and
+ * every third one also has a patience. */
+static test_case *units_that_stop(size_t n_rows, size_t n_features, size_t n_units) {
+    test_case *c = plain(n_rows, n_features, n_units);
+    for (size_t j = 0; j < n_units; j++) {
+        c->units->optimizer[j] = (int64_t)(j % 4);
+        c->units->learning_rate[j] = 0.3f;
+        if (j % 7 == 6) c->units->l2[j] = 1e30f;
+        c->units->l1[j] = 0.01f * (float)(j % 3);
+        c->units->epochs[j] = 30 + (int64_t)j;
+        c->units->tolerance[j] = 0.1f * powf(0.7f, (float)j);
+        if (j % 3 != 1) continue;
+        c->units->excluded_fold[j] = 1;
+        c->units->patience[j] = 4;
+    }
+    return c;
+}
+
+/* The way whose units have the same weights as this one's, and whose rules `check` looks at. */
+static size_t way_of_check(const case_way *way) {
+    const sum_order order = way->order == ORDER_OF_UNITS ? ORDER_OF_UNITS : ORDER_OF_LANES;
+    return case_bits_hold(way) ? case_model(&ways, order) : ways.n_ways;
+}
+
+/* Units with a patience may stop elsewhere where losses are added up in another order. */
+static void look_at(const case_way *way, size_t n_rows, size_t n_features, size_t n_units,
+                    size_t n_late[PLETHRON_UNIT_NO_ROWS + 1]) {
+    const size_t model = way_of_check(way);
+    if (model == ways.n_ways || !case_takes_features(way, n_features)) return;
+    test_case *c = units_that_stop(n_rows, n_features, n_units);
+    plethron_bank *got = case_bank(c, NULL, n_units), *want = case_bank(c, NULL, n_units);
+    case_train_on(way, c, got);
+    case_train_on(&ways.ways[model], c, want);
+    for (size_t j = 0; j < n_units; j++) {
+        const plethron_unit a = case_unit(got, j), b = case_unit(want, j);
+        n_late[a.state] += a.epochs_done > CASE_CHECK_EVERY || a.state == PLETHRON_UNIT_DIVERGED;
+        if (way->order != ORDER_OF_UNITS && c->units->patience[j]) continue;
+        assert_int_equal(a.state, b.state);
+        assert_int_equal(a.epochs_done, b.epochs_done);
+        if (a.state == PLETHRON_UNIT_DIVERGED) continue; /* one NaN is as good as another */
+        check_same_weights(got, j, want, j, way->name);
+        assert_memory_equal(&a.gradient_norm, &b.gradient_norm, sizeof a.gradient_norm);
+        if (way->order == ORDER_OF_UNITS) check_same_unit(got, j, want, j, way->name);
+    }
+    plethron_bank_close(want);
+    plethron_bank_close(got);
+    case_close(c);
+}
+
+static void look_inside_and_between(const case_way *way) {
+    size_t n_late[PLETHRON_UNIT_NO_ROWS + 1] = {0};
+    if (way_of_check(way) == ways.n_ways) return;
+    look_at(way, 300, 6, 20, n_late);
+    look_at(way, 300, 20, 20, n_late); /* whole vectors of features, where those are lanes */
+    look_at(way, DATASET_BLOCK_ROWS + 10, 3, 20, n_late);
+    assert_true(n_late[PLETHRON_UNIT_CONVERGED] > 0);
+    assert_true(n_late[PLETHRON_UNIT_MAX_EPOCHS] > 0);
+    assert_true(n_late[PLETHRON_UNIT_DIVERGED] > 0);
+    assert_true(n_late[PLETHRON_UNIT_EARLY_STOPPED] > 0);
+}
+
+static void test_where_rules_are_looked_at(void **state) {
+    (void)state;
+    on_devices(look_inside_and_between);
+}
+
 /* ---- Patience ---------------------------------------------------------------------------------------------------- */
 
 enum { N_CHECKS = 30, N_PATIENCES = 9, N_TRAINED = 20 };
@@ -293,6 +361,7 @@ static int close_ways(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tolerance),
+        cmocka_unit_test(test_where_rules_are_looked_at),
         cmocka_unit_test(test_patience_restores_the_best),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_the_others_do_not_notice),
