@@ -73,10 +73,11 @@ static size_t busy_lanes(const train_problem *problem, const resident_shape *sha
     return size_divide_up(problem->n_units, item_units * n_cores) * n_cores * lanes;
 }
 
-/* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. */
+/* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. Narrow
+ * vectors spread a value of X over each for little work: one alone takes longer. */
 static double cost(const train_problem *problem) {
-    static const double sigmoid_features = 10.0, wait_features = 25.0, gpu_s = 5e-9;
-    enum { CHAINS_AT_ONCE = 8 };
+    static const double sigmoid_features = 10.0, wait_features = 25.0, gpu_s = 5e-9, alone = 1.3;
+    enum { CHAINS_AT_ONCE = 8, WIDE_VECTOR = 16 };
     const plethron_dataset *dataset = problem->dataset;
     const double n_features = (double)dataset->n_features;
     const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
@@ -85,7 +86,8 @@ static double cost(const train_problem *problem) {
     const double n_rows = (double)(size_divide_up(dataset->n_samples, rows_at_once) * rows_at_once);
     const double flops = 4.0 * n_rows * (n_features + sigmoid_features) * (double)busy_lanes(problem, &shape);
     const double wait_s = shape.local_memory ? n_rows * (n_features + wait_features) * gpu_s : 0.0;
-    return fmax(flops / 1e11 * 0.8, wait_s);
+    const bool is_alone = shape.item_vectors == 1 && device_vector_width(dataset->device) < WIDE_VECTOR;
+    return fmax(flops / 1e11 * 0.8 * (is_alone ? alone : 1.0), wait_s);
 }
 
 static plethron_status prepare(const train_problem *problem, const tile_sizes *tiling, train_plan *plan,

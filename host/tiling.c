@@ -9,9 +9,10 @@
 static const tile_sizes tilings[] = {
     /* name       local  unit    item     item  local  local
      *            memory vector  vectors  rows  units  rows */
-    {"wide-32", false, 16, 2, 8, 1, 1},  {"wide-16", false, 16, 1, 8, 1, 1},  {"wide-8x2", false, 8, 2, 4, 1, 1},
-    {"wide-8", false, 8, 1, 8, 1, 1},    {"wide-4", false, 4, 1, 8, 1, 1},    {"wide-1", false, 1, 1, 8, 1, 1},
-    {"group-64", true, 4, 1, 4, 16, 16}, {"group-16", true, 1, 1, 4, 16, 16}, {"group-small", true, 1, 1, 2, 8, 8},
+    {"wide-32", false, 16, 2, 8, 1, 1},   {"wide-16", false, 16, 1, 8, 1, 1},  {"wide-8x4", false, 8, 4, 2, 1, 1},
+    {"wide-8x2", false, 8, 2, 4, 1, 1},   {"wide-8", false, 8, 1, 8, 1, 1},    {"wide-4", false, 4, 1, 8, 1, 1},
+    {"wide-1", false, 1, 1, 8, 1, 1},     {"group-64", true, 4, 1, 4, 16, 16}, {"group-16", true, 1, 1, 4, 16, 16},
+    {"group-small", true, 1, 1, 2, 8, 8},
 };
 
 const tile_sizes *tilings_all(size_t *count) {
@@ -29,8 +30,16 @@ static const tile_sizes *find_tiling(const char *name) {
     return NULL;
 }
 
+/* With vectors of 8, which leave eight sums in 16 registers: four vectors and two rows spread less of X over vectors
+ * than two and four, where few lanes remain empty. */
+static const char *tiling_of_eights(size_t n_units) {
+    enum { NARROW = 16, WIDE = 32, PERCENT_EMPTY = 4 };
+    const size_t narrow = size_divide_up(n_units, NARROW) * NARROW, wide = size_divide_up(n_units, WIDE) * WIDE;
+    return (wide - narrow) * 100 <= narrow * PERCENT_EMPTY ? "wide-8x4" : "wide-8x2";
+}
+
 /* GPUs: local memory of its own says that a group should share what it loads. CPUs: as many units in a vector as the
- * device computes at once, and a second vector when there are units for it. The host runs its kernels a unit an item.
+ * device computes at once, and more vectors when there are units for them. The host runs its kernels a unit an item.
  */
 tile_sizes tiling_choose(const plethron_device *device, size_t n_units) {
     const plethron_device_info *info = plethron_device_describe(device);
@@ -46,7 +55,7 @@ tile_sizes tiling_choose(const plethron_device *device, size_t n_units) {
     for (size_t i = 1; i < sizeof wide / sizeof *wide; i++)
         if (wide[i]->unit_vector <= width && n_units > wide[i - 1]->unit_vector) chosen = wide[i];
     if (chosen->unit_vector == 16 && n_units > 16) chosen = find_tiling("wide-32");
-    if (chosen->unit_vector == 8 && width == 8 && n_units > 8) chosen = find_tiling("wide-8x2");
+    if (chosen->unit_vector == 8 && width == 8 && n_units > 8) chosen = find_tiling(tiling_of_eights(n_units));
     return *chosen;
 }
 
@@ -81,9 +90,9 @@ kernel_range tiling_tiles(const tile_sizes *tiling, size_t n_units, size_t n_row
 }
 
 kernel_range tiling_lines(const tile_sizes *tiling, bool on_host, size_t n_units, size_t n_lines, int *run) {
-    enum { GROUP_ITEMS = 64, HOST_UNITS = 64, CPU_RUN = 32 };
+    enum { GROUP_ITEMS = 64, HOST_UNITS = 64, CPU_RUN = 32, CPU_VECTORS = 4 }; /* of sparse.cl */
     enum { MAX_GROUPS = 32768 }; /* of dimension 1: some devices count no further than 65,535 */
-    const size_t vectors = tiling->item_vectors * (tiling->local_memory ? 1 : tiling->item_vectors);
+    const size_t vectors = tiling->local_memory || tiling->item_vectors == 1 ? tiling->item_vectors : CPU_VECTORS;
     const size_t item_units = on_host ? HOST_UNITS : tiling->unit_vector * vectors;
     const size_t items = size_divide_up(n_units, item_units);
     kernel_range range = {.local = {1, 1, 1}};

@@ -13,10 +13,10 @@ typedef float sparse_vector __attribute__((vector_size(SPARSE_LANES * sizeof(flo
 #define SPARSE_ZERO ((sparse_vector){0.0f})
 #else
 #define SPARSE_LANES UNIT_VECTOR
-#if LOCAL_MEMORY
+#if LOCAL_MEMORY || ITEM_VECTORS == 1
 #define SPARSE_VECTORS ITEM_VECTORS
 #else
-#define SPARSE_VECTORS (ITEM_VECTORS * ITEM_VECTORS) /* on CPUs a row of many units is worth its way from memory */
+#define SPARSE_VECTORS 4 /* on CPUs a row of many units is worth its way from memory */
 #endif
 typedef vfloat sparse_vector;
 #define SPARSE_ZERO ((vfloat)(0.0f))
