@@ -1,6 +1,6 @@
 /* The stopping rules, looked at between launches (rules.cl).
  *
- *   check      looks at each unit's
+ *   check      looks at the rules of each unit
  *   keep_best  copies the weights of the units that improved to best_g
  *
  *   D_g [n_features + 1, u_stride]   distances from the optimum, as `update` keeps them
