@@ -77,8 +77,9 @@ def test_killed_again_and_again(program, whole):
         n_kills += code != 0
         n_resumed += has_resumed
         assert names(program) <= {"m.safetensors", "c"}
-        assert (program.folder / "m.safetensors").read_bytes() == (model if code == 0 else b"old")
-        if code == 0 and n_kills < 32:  # once more from the start
+        written = (program.folder / "m.safetensors").read_bytes()
+        assert written == model or (written == b"old" and code != 0)  # a kill may come after the rename, before the end
+        if written == model and n_kills < 32:  # once more from the start
             os.remove(program.folder / "c")
             program.write("m.safetensors", "old")
     assert n_resumed >= 10
