@@ -37,8 +37,9 @@ typedef struct unit_task {
     SLOT_SPACE float *slot;
 } unit_task;
 
+/* The loops over epochs and blocks are as long as the longest of the group's units. */
 static inline bool has_block(const unit_task *task, int epoch, int block) {
-    return epoch < task->end && block < task->n_blocks;
+    return UNITS_AT_ONCE == 1 || (epoch < task->end && block < task->n_blocks);
 }
 
 /* z of a block of the units' rows. */
@@ -118,6 +119,7 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
             load_unit(W_g, M_g, u_stride, task->unit, n_features, uses, task->slot);
             if (task->n_blocks == 1) load_rows(&from, task->unit, unit_block(&from, task->unit, 0), task->slot);
         }
+        SLOT_BARRIER; /* publishes the slots */
         /* Stage by stage, so that beside one unit's arithmetic stands another kind of the other's. */
         for (int epoch = first; epoch < last_end; epoch++) {
             const bool looks = !LOCAL_MEMORY && look_every > 0 && (epoch + 1) % look_every == 0;
@@ -139,12 +141,14 @@ __kernel void grouped(__global const stored *X_g, __global const float *steps_g,
                     const unit_task task = tasks[u];
                     if (!has_block(&task, epoch, block)) continue;
                     const row_block rows = unit_block(&from, task.unit, block);
-                    const step_place at = {U_g, u_stride, task.unit, epoch, n_features, uses, keeps};
                     if (!SHARED_ROWS)
                         SUM_BLOCK(block_features(&from, task.unit, rows, X_g, steps_g, n_features), task.slot,
                                   rows.n_tiles, block == 0);
-                    if (block == task.n_blocks - 1) step_slot(&at, task.slot);
                 }
+            }
+            for (int u = 0; u < UNITS_AT_ONCE; u++) {
+                const step_place at = {U_g, u_stride, tasks[u].unit, epoch, n_features, uses, keeps};
+                if (has_block(&tasks[u], epoch, 0)) step_slot(&at, tasks[u].slot);
             }
 #if !LOCAL_MEMORY
             if (!looks) continue;

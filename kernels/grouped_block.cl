@@ -54,7 +54,8 @@
 #define SLOT_SPACE __global
 #endif
 
-/* Makes what the group's items have written to a slot visible to all of them. */
+/* Makes what the group's items have written to a slot visible to all of them. Outside of conditions, also of those that
+ * all items share: PoCL copies the code behind a barrier for each way to it, and took five times as long to compile. */
 #if LOCAL_MEMORY
 #define SLOT_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #else
@@ -109,7 +110,7 @@ static inline int unit_blocks(const row_sources *from, int unit) {
     return (rows_g[unit] + BLOCK_ROWS - 1) / BLOCK_ROWS;
 }
 
-/* Targets and weights of the block's rows to the slot; 0 behind the last row. */
+/* Targets and weights of the block's rows to the slot; 0 behind the last row. predict_block publishes both. */
 static inline void load_rows(const row_sources *from, int unit, row_block rows, SLOT_SPACE float *slot) {
     const row_units units = row_units_load(from, unit);
     for (int i = GROUP_ITEM * UNIT_VECTOR; i < rows.n_tiles * TILE; i += GROUP_ITEMS * UNIT_VECTOR) {
@@ -119,7 +120,6 @@ static inline void load_rows(const row_sources *from, int unit, row_block rows, 
         STORE(SLOT_SPACE, slot + SLOT_TARGETS + i, inside ? row.y : (vfloat)(0.0f));
         STORE(SLOT_SPACE, slot + SLOT_ROW_WEIGHTS + i, inside ? weight : (vfloat)(0.0f));
     }
-    SLOT_BARRIER;
 }
 
 /* The rows i ... of a block, with weight 0 behind its last. */

@@ -26,7 +26,8 @@ __kernel void grouped_sums(__global const stored *X_g, __global const float *ste
         const row_block rows = unit_block(&from, unit, b - first_block_g[place]);
         const unit_features x_g = block_features(&from, unit, rows, X_g, steps_g, n_features);
         load_column(W_g + unit, u_stride, n_features, slots + SLOT_WEIGHTS);
-        load_rows(&from, unit, rows, slots); /* its barrier publishes the weights, too */
+        load_rows(&from, unit, rows, slots);
+        SLOT_BARRIER; /* publishes the weights */
         predict_block(x_g, slots, rows.n_tiles, n_features);
         delta_block(slots, rows.n_tiles, unit_loss(&from, unit), uses);
         SUM_BLOCK(x_g, slots, rows.n_tiles, true);
@@ -54,7 +55,8 @@ __kernel void grouped_step(__global float *W_g, __global float *M_g, __global fl
                 sum += LOAD(__global, sums_g + (size_t)b * SLOT_MATRIX(n_features));
             STORE(SLOT_SPACE, slots + SLOT_SUMS(n_features) + k, sum);
         }
-        load_unit(W_g, M_g, u_stride, unit, n_features, uses, slots); /* its barrier publishes the sums, too */
+        load_unit(W_g, M_g, u_stride, unit, n_features, uses, slots);
+        SLOT_BARRIER; /* publishes weights and sums */
         const step_place at = {U_g, u_stride, unit, epoch, n_features, uses, keep};
         step_slot(&at, slots);
         store_unit(slots, u_stride, unit, n_features, uses, keep, W_g, M_g, D_g);

@@ -54,7 +54,7 @@ static inline void clear_sums(int n_features, SLOT_SPACE float *slot) {
     for (int k = GROUP_ITEM; k < SLOT_MATRIX(n_features); k += GROUP_ITEMS) slot[SLOT_SUMS(n_features) + k] = 0.0f;
 }
 
-/* Weights and moments of a unit to the slot. */
+/* Weights and moments of a unit to the slot, for a barrier to publish. */
 static inline void load_unit(__global const float *W_g, __global const float *M_g, int u_stride, int unit,
                              int n_features, int uses, SLOT_SPACE float *slot) {
     const size_t matrix = (size_t)(n_features + 1) * u_stride;
@@ -62,7 +62,6 @@ static inline void load_unit(__global const float *W_g, __global const float *M_
     load_column(W_g + unit, u_stride, n_features, slot + SLOT_WEIGHTS);
     if (uses & (USE_MOMENTUM | USE_ADAM)) load_column(M_g + unit, u_stride, n_features, moments);
     if (uses & USE_ADAM) load_column(M_g + matrix + unit, u_stride, n_features, moments + SLOT_MATRIX(n_features));
-    SLOT_BARRIER;
 }
 
 /* And back; where `keep` is true the distances, too. */
