@@ -54,6 +54,17 @@ planned=$(grep -c "staged, planner's tiling" "$folder/lines" || true)
 run "PoCL with two devices" POCL_DEVICES="pthread pthread"
 if grep -q "pthread\|cpu-" "$folder/lines"; then expect "staged, planner's tiling" $((planned + 1)); fi
 
+# planned FILE ENVIRONMENT...: the planner's tilings alone, a process each.
+planned() {
+    local lines=$1 way
+    shift
+    for way in "host native" "staged planned" "fused planned" "sparse planned" "rows planned" "grouped planned"; do
+        # A way is a strategy and a tiling.
+        # shellcheck disable=SC2086
+        env "$@" "$digest" $way 300 19 21 >>"$lines"
+    done
+}
+
 # Lanes are rows in `rows` and `grouped`, units in the others; `grouped` sums its measures by lanes too: three orders.
 by_order() {
     local order=$folder/order
@@ -66,11 +77,13 @@ by_order() {
 }
 by_order "$all"
 
+echo "PoCL with and without optimisation:"
+planned "$folder/optimisation" POCL_EXTRA_BUILD_FLAGS=
+planned "$folder/optimisation" POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable
+sort "$folder/optimisation"
+by_order "$folder/optimisation"
+
 # Mesa's OpenCL on the CPU takes minutes to compile the widest vectors, so the planner's tiling stands for all.
 echo "rusticl:"
-for way in "host native" "staged planned" "fused planned" "sparse planned" "rows planned"; do
-    # A way is a strategy and a tiling.
-    # shellcheck disable=SC2086
-    RUSTICL_ENABLE=llvmpipe "$digest" $way 300 19 21 >>"$folder/rusticl"
-done
+planned "$folder/rusticl" RUSTICL_ENABLE=llvmpipe
 if grep llvmpipe "$folder/rusticl"; then by_order "$folder/rusticl"; else echo "    skipped: it is not installed"; fi
