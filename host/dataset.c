@@ -20,7 +20,7 @@ uint64_t dataset_feature_bytes(const plethron_dataset *dataset) {
 }
 
 bool dataset_exceeds_cache(const plethron_dataset *dataset) {
-    const uint64_t cache_bytes = device_cache_bytes(dataset->device);
+    const uint64_t cache_bytes = device_cache_share(dataset->device);
     return cache_bytes > 0 && dataset_feature_bytes(dataset) > cache_bytes;
 }
 

@@ -200,6 +200,11 @@ unsigned device_max_group_items(const plethron_device *device) {
 uint64_t device_cache_bytes(const plethron_device *device) {
     return device->cache_bytes;
 }
+uint64_t device_cache_share(const plethron_device *device) {
+    enum { MOST_A_CORE = 16 << 20 };
+    const uint64_t most = (uint64_t)MOST_A_CORE * device->info.compute_units;
+    return device->cache_bytes < most ? device->cache_bytes : most;
+}
 bool device_divides_exactly(const plethron_device *device) {
     return device->divides_exactly;
 }

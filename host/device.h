@@ -18,6 +18,9 @@ unsigned device_vector_width(const plethron_device *device);
 unsigned device_max_group_items(const plethron_device *device);
 /* The cache before global memory; 0 when the device names none. */
 uint64_t device_cache_bytes(const plethron_device *device);
+/* What of it the device's cores can count on: a virtual machine of few cores is told of all of its processor's cache,
+ * which others use, too. */
+uint64_t device_cache_share(const plethron_device *device);
 /* False when division has to be corrected in the kernels (EXACT_DIVIDE in arithmetic.cl). */
 bool device_divides_exactly(const plethron_device *device);
 /* True when the host's memory is the device's, too: what is lent is not copied. */

@@ -73,8 +73,9 @@ static size_t busy_lanes(const train_problem *problem, const resident_shape *sha
     return size_divide_up(problem->n_units, item_units * n_cores) * n_cores * lanes;
 }
 
-/* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. Narrow
- * vectors spread a value of X over each for little work: one alone takes longer. */
+/* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. A vector
+ * alone takes longer: narrow ones spread a value of X over each for little work, and where `fused` has two for as many
+ * units, those share what is loaded. */
 static double cost(const train_problem *problem) {
     static const double sigmoid_features = 10.0, wait_features = 25.0, gpu_s = 5e-9, alone = 1.3;
     enum { CHAINS_AT_ONCE = 8, WIDE_VECTOR = 16 };
@@ -86,7 +87,8 @@ static double cost(const train_problem *problem) {
     const double n_rows = (double)(size_divide_up(dataset->n_samples, rows_at_once) * rows_at_once);
     const double flops = 4.0 * n_rows * (n_features + sigmoid_features) * (double)busy_lanes(problem, &shape);
     const double wait_s = shape.local_memory ? n_rows * (n_features + wait_features) * gpu_s : 0.0;
-    const bool is_alone = shape.item_vectors == 1 && device_vector_width(dataset->device) < WIDE_VECTOR;
+    const bool is_alone = shape.item_vectors < tiling.item_vectors ||
+                          (shape.item_vectors == 1 && device_vector_width(dataset->device) < WIDE_VECTOR);
     return fmax(flops / 1e11 * 0.8 * (is_alone ? alone : 1.0), wait_s);
 }
 

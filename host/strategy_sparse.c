@@ -52,7 +52,7 @@ static size_t first_shard(const train_problem *problem) {
     const plethron_device *device = problem->dataset->device;
     const size_t features = problem->dataset->n_features, rows = problem_batch_rows(problem);
     if (plethron_device_describe(device)->local_is_dedicated) return problem->unit_stride;
-    const size_t units = device_cache_bytes(device) / 2 / ((rows > features ? rows : features) * sizeof(float));
+    const size_t units = device_cache_share(device) / 2 / ((rows > features ? rows : features) * sizeof(float));
     const size_t shard = units / UNIT_PADDING * UNIT_PADDING;
     return size_smaller(shard ? shard : UNIT_PADDING, problem->unit_stride);
 }

@@ -77,7 +77,7 @@ static size_t wanted_parts(const train_problem *problem, const train_plan *plan,
 static size_t first_shard(const train_problem *problem) {
     const plethron_device *device = problem->dataset->device;
     if (plethron_device_describe(device)->local_is_dedicated) return problem->unit_stride;
-    const size_t units = device_cache_bytes(device) / 4 / (problem_batch_rows(problem) * sizeof(float));
+    const size_t units = device_cache_share(device) / 4 / (problem_batch_rows(problem) * sizeof(float));
     const size_t shard = units / UNIT_PADDING * UNIT_PADDING;
     if (shard < UNIT_PADDING) return UNIT_PADDING;
     return shard < problem->unit_stride ? shard : problem->unit_stride;

@@ -101,7 +101,8 @@ __kernel void fused(__global const stored *X_g, __global const float *steps_g, _
                 for (int a = 0; a < ITEM_ROWS; a++, r_l += UNITS) {
                     vfloat r = (vfloat)(0.0f);
                     const int row = i + item_row + a;
-                    if (row < fold_rows) r = row_delta_at(&from, &units, block_row + i0 + row, LOAD(__local, r_l));
+                    if (row < fold_rows)
+                        r = row_delta_at(&from, &units, block_row + i0 + row, sigmoid(LOAD(__local, r_l)));
                     STORE(__local, r_l, r);
                 }
                 r_l += UNIT_VECTOR - ITEM_ROWS * UNITS;
@@ -164,18 +165,29 @@ typedef struct fused_block {
     int first_feature, depth;
 } fused_block;
 
-/* z of one row becomes its delta, which is added to the bias's sum. */
-static inline void finish_row(fused_item *item, int place, vfloat r[ITEM_VECTORS]) {
-#pragma unroll
-    for (int v = 0; v < ITEM_VECTORS; v++) {
-        r[v] = row_delta_at(&item->from, &item->units[v], place, r[v]);
-        item->bias_sum[v] += r[v];
+/* Rows that are finished together, their sigmoids in step: as many as go through it at once, or as there are. */
+#define FINISHED (IN_STEP / ITEM_VECTORS < ITEM_ROWS ? IN_STEP / ITEM_VECTORS : ITEM_ROWS)
+#if ITEM_VECTORS == 3
+#error "FINISHED must divide ITEM_ROWS"
+#endif
+
+/* z of the first n of FINISHED rows become deltas, which are added to the bias's sum. */
+static inline void finish_rows(fused_item *item, int place, int n, vfloat (*r)[ITEM_VECTORS]) {
+    vfloat p[IN_STEP];
+    EACH(a, FINISHED) EACH(v, ITEM_VECTORS) p[a * ITEM_VECTORS + v] = r[a][v];
+    sigmoids(p, FINISHED * ITEM_VECTORS);
+    EACH(a, FINISHED) {
+        if (a >= n) break;
+        EACH(v, ITEM_VECTORS) {
+            r[a][v] = row_delta_at(&item->from, &item->units[v], place + a, p[a * ITEM_VECTORS + v]);
+            item->bias_sum[v] += r[a][v];
+        }
     }
 }
 
-/* The rows of R gain a slice of the features; after the last slice they are deltas. That happens beside the product: a
- * row that was complete before is finished after each share of the features. In one go the sigmoid's divisions and
- * chains would be waited for. */
+/* The rows of R gain a slice of the features; after the last slice they are deltas. That happens beside the product:
+ * some rows that were complete before are finished after each share of the features. In one go the sigmoid's divisions
+ * and chains would be waited for. */
 static inline void multiply_block(const fused_block *block, __local const float *W_l, fused_item *item,
                                   vfloat (*R)[ITEM_VECTORS]) {
     const bool is_last = block->first_feature + block->depth == block->n_features;
@@ -192,11 +204,11 @@ static inline void multiply_block(const fused_block *block, __local const float 
 #pragma unroll
             for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = resumes ? R[i + a][v] : item->bias[v];
         }
-        for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
-            const int end = (a + 1) * depth / ITEM_ROWS, before = i - ITEM_ROWS + a;
+        for (int a = 0, k = 0; a < ITEM_ROWS; a += FINISHED) {
+            const int end = (a + FINISHED) * depth / ITEM_ROWS, before = i - ITEM_ROWS + a;
             add_features(x_g + (size_t)k * TILE, step_g + k * STEP, tile_size, W_l + k * UNITS, end - k, z);
             if (is_last && before >= 0 && before < block->n_rows)
-                finish_row(item, block->first_row + before, R[before]);
+                finish_rows(item, block->first_row + before, block->n_rows - before, R + before);
             k = end;
         }
 #pragma unroll

@@ -80,7 +80,7 @@ static inline void add_tile(resident_item *item, X_SPACE const float *x, int pla
         vfloat r[ROWS_AT_ONCE][ITEM_VECTORS]; /* z, then the delta */
         predict_rows(item, x, i, r);
         EACH(a, ROWS_AT_ONCE) EACH_LANES(v) {
-            r[a][v] = row_delta_at(&item->from, &item->units[v], place + i + a, r[a][v]);
+            r[a][v] = row_delta_at(&item->from, &item->units[v], place + i + a, sigmoid(r[a][v]));
             if (ROWS_AT_ONCE > 1 && i + a >= n) r[a][v] = (vfloat)(0.0f); /* behind the last row, where X is 0, too */
             item->sum[FEATURES][v] += r[a][v];
         }

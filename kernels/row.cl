@@ -192,10 +192,10 @@ static inline vfloat row_delta(vfloat p, vfloat y, vfloat weight, vint loss, int
     return error * slope * weight;
 }
 
-/* The same of the row in this place (row_load), from its z. */
-static inline vfloat row_delta_at(const row_sources *from, const row_units *units, int place, vfloat z) {
+/* The same of the row in this place (row_load). */
+static inline vfloat row_delta_at(const row_sources *from, const row_units *units, int place, vfloat p) {
     const row_view row = row_load(from, units, place);
-    return row_delta(sigmoid(z), row.y, row_full_weight(from, units, &row), units->loss, from->uses);
+    return row_delta(p, row.y, row_full_weight(from, units, &row), units->loss, from->uses);
 }
 
 /* The row's loss: cross-entropy log(1 + exp(z)) - y z, or (p - y)^2 / 2. */

@@ -39,7 +39,7 @@ static inline void multiply_rows(const row_sources *from, const rows_block *bloc
         }
         EACH(u, PASS_UNITS) {
             const row_units unit = row_units_load(from, first_unit + u);
-            const float delta = row_delta_at(from, &unit, block->place + i, z[u]);
+            const float delta = row_delta_at(from, &unit, block->place + i, sigmoid(z[u]));
             R_l[u * BLOCK_ROWS + row] = row < block->n_rows ? delta : 0.0f;
         }
     }

@@ -83,7 +83,7 @@ static inline vfloat tile_delta(const row_sources *from, const row_units *unit, 
                                 vfloat z) {
     const vint row = (vint)(tile * TILE) + (vint)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     if (tile >= block->n_tiles) return (vfloat)(0.0f);
-    const vfloat delta = row_delta_at(from, unit, block->place + tile * TILE, z);
+    const vfloat delta = row_delta_at(from, unit, block->place + tile * TILE, sigmoid(z));
     return row < (vint)(block->n_rows) ? delta : (vfloat)(0.0f);
 }
 
