@@ -1,5 +1,5 @@
 /* Prediction on CPUs by more units than a vector has lanes (predict_item.cl). Rows are activated beside the product of
- * the rows behind them, a row after each share of the features: in one go the sigmoid's divisions and chains would be
+ * the rows behind them, some after each share of the features: in one go the sigmoid's divisions and chains would be
  * waited for.
  *
  * CPUs alone run this.
@@ -7,6 +7,12 @@
 #if LANES != UNIT_VECTOR
 #error "LANES must be UNIT_VECTOR"
 #endif
+#if ITEM_VECTORS != 2 || ITEM_ROWS % 2 != 0
+#error "ITEM_VECTORS must be 2, ITEM_ROWS even"
+#endif
+
+/* Rows that are activated together, their sigmoids in step. */
+#define FINISHED (ITEM_ROWS % 4 == 0 ? 4 : 2)
 
 /* The first n predictions of a row. */
 static inline void store_row(const vfloat p[ITEM_VECTORS], __global float *p_g, int n) {
@@ -16,6 +22,16 @@ static inline void store_row(const vfloat p[ITEM_VECTORS], __global float *p_g, 
             STORE_ANYWHERE(p[v], p_g + v * UNIT_VECTOR);
         else
             for (int u = v * UNIT_VECTOR; u < n; u++) p_g[u] = lane[u];
+    }
+}
+
+/* Activates FINISHED rows, and stores the first n of them, n_stored predictions each. */
+static inline void finish_rows(vfloat (*z)[ITEM_VECTORS], __global float *p_g, int n_units, int n, int n_stored) {
+    vfloat p[IN_STEP];
+    EACH(a, FINISHED) EACH(v, ITEM_VECTORS) p[a * ITEM_VECTORS + v] = z[a][v];
+    sigmoids(p, FINISHED * ITEM_VECTORS);
+    EACH(a, FINISHED) {
+        if (a < n) store_row(p + a * ITEM_VECTORS, p_g + (size_t)a * n_units, n_stored);
     }
 }
 
@@ -33,13 +49,12 @@ __kernel void predict(__global const float *X_g, __global const float *W_g, __gl
         vfloat z[ITEM_ROWS][ITEM_VECTORS];
         if (is_inside) ask_for_predictions(P_units_g + (size_t)i * n_units, n_units);
         start_with_bias(panel_g, n_features, z);
-        for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
-            const int done = i - ITEM_ROWS + a, share_end = (size_t)depth * (a + 1) / ITEM_ROWS;
+        for (int a = 0, k = 0; a < ITEM_ROWS; a += FINISHED) {
+            const int done = i - ITEM_ROWS + a, share_end = (size_t)depth * (a + FINISHED) / ITEM_ROWS;
             add_features(&rows, panel_g, k, share_end, z);
             k = share_end;
-            if (done < row || done >= end) continue;
-            sigmoids(before[a], ITEM_VECTORS);
-            store_row(before[a], P_units_g + (size_t)done * n_units, n_stored);
+            if (done >= row && done < end)
+                finish_rows(before + a, P_units_g + (size_t)done * n_units, n_units, end - done, n_stored);
         }
         EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) before[a][v] = z[a][v];
     }
