@@ -21,7 +21,7 @@ typedef struct resident_run {
 /* ---- Shape ------------------------------------------------------------------------------------------------------- */
 
 /* Weights and sums lie in registers, on CPUs in the first cache. */
-enum { MOST_IN_REGISTERS = 16, MOST_WITH_MOMENTS = 8, MOST_IN_CACHE = 128 };
+enum { MOST_IN_REGISTERS = 16, MOST_WITH_MOMENTS = 8, MOST_IN_CACHE = 128, MOST_BESIDE = MOST_IN_CACHE / 2 };
 
 static size_t items_of(const train_problem *problem, unsigned item_units) {
     return size_divide_up(problem->n_units, item_units);
@@ -38,7 +38,7 @@ static resident_shape choose_shape(const train_problem *problem, const tile_size
     shape.unit_vector = tiling->unit_vector;
     const size_t n_cores = plethron_device_describe(device)->compute_units;
     if (shape.unit_vector == 16 && items_of(problem, shape.unit_vector / 2) <= n_cores) shape.unit_vector /= 2;
-    if (n_features <= MOST_IN_CACHE / 2 && items_of(problem, 2 * shape.unit_vector) >= n_cores) shape.item_vectors = 2;
+    if (n_features <= MOST_BESIDE && items_of(problem, 2 * shape.unit_vector) >= n_cores) shape.item_vectors = 2;
     return shape;
 }
 
@@ -73,9 +73,8 @@ static size_t busy_lanes(const train_problem *problem, const resident_shape *sha
     return size_divide_up(problem->n_units, item_units * n_cores) * n_cores * lanes;
 }
 
-/* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. A vector
- * alone takes longer: narrow ones spread a value of X over each for little work, and where `fused` has two for as many
- * units, those share what is loaded. */
+/* Flops over a nominal rate, in the currency of `fused`. On GPUs one row follows the other, and waits for it. On CPUs a
+ * vector alone takes longer where it is narrow or its arrays are large: each value of X is spread for little work. */
 static double cost(const train_problem *problem) {
     static const double sigmoid_features = 10.0, wait_features = 25.0, gpu_s = 5e-9, alone = 1.3;
     enum { CHAINS_AT_ONCE = 8, WIDE_VECTOR = 16 };
@@ -87,8 +86,9 @@ static double cost(const train_problem *problem) {
     const double n_rows = (double)(size_divide_up(dataset->n_samples, rows_at_once) * rows_at_once);
     const double flops = 4.0 * n_rows * (n_features + sigmoid_features) * (double)busy_lanes(problem, &shape);
     const double wait_s = shape.local_memory ? n_rows * (n_features + wait_features) * gpu_s : 0.0;
-    const bool is_alone = shape.item_vectors < tiling.item_vectors ||
-                          (shape.item_vectors == 1 && device_vector_width(dataset->device) < WIDE_VECTOR);
+    const bool is_narrow = device_vector_width(dataset->device) < WIDE_VECTOR;
+    const bool is_large = dataset->n_features > MOST_BESIDE;
+    const bool is_alone = !shape.local_memory && shape.item_vectors == 1 && (is_narrow || is_large);
     return fmax(flops / 1e11 * 0.8 * (is_alone ? alone : 1.0), wait_s);
 }
 

@@ -54,8 +54,8 @@ planned=$(grep -c "staged, planner's tiling" "$folder/lines" || true)
 run "PoCL with two devices" POCL_DEVICES="pthread pthread"
 if grep -q "pthread\|cpu-" "$folder/lines"; then expect "staged, planner's tiling" $((planned + 1)); fi
 
-# planned FILE ENVIRONMENT...: the planner's tilings alone, a process each.
-planned() {
+# run_planned FILE ENVIRONMENT...: the planner's tilings alone, a process each.
+run_planned() {
     local lines=$1 way
     shift
     for way in "host native" "staged planned" "fused planned" "sparse planned" "rows planned" "grouped planned"; do
@@ -78,12 +78,12 @@ by_order() {
 by_order "$all"
 
 echo "PoCL with and without optimisation:"
-planned "$folder/optimisation" POCL_EXTRA_BUILD_FLAGS=
-planned "$folder/optimisation" POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable
+run_planned "$folder/optimisation" POCL_EXTRA_BUILD_FLAGS=
+run_planned "$folder/optimisation" POCL_EXTRA_BUILD_FLAGS=-cl-opt-disable
 sort "$folder/optimisation"
 by_order "$folder/optimisation"
 
 # Mesa's OpenCL on the CPU takes minutes to compile the widest vectors, so the planner's tiling stands for all.
 echo "rusticl:"
-planned "$folder/rusticl" RUSTICL_ENABLE=llvmpipe
+run_planned "$folder/rusticl" RUSTICL_ENABLE=llvmpipe
 if grep llvmpipe "$folder/rusticl"; then by_order "$folder/rusticl"; else echo "    skipped: it is not installed"; fi
