@@ -15,7 +15,7 @@ enum { BLOCK_BYTES = 32 << 20, CORE_BYTES = 1 << 20, CACHE_SHARE = 8 };
 
 static size_t block_bytes(const plethron_predictor *self) {
     const plethron_device_info *info = plethron_device_describe(self->device);
-    const size_t of_cache = device_cache_share(self->device) / CACHE_SHARE;
+    const size_t of_cache = device_cache_bytes(self->device) / CACHE_SHARE;
     const size_t of_cores = (size_t)CORE_BYTES * info->compute_units;
     if (info->local_is_dedicated || !(self->is_sparse || self->top)) return BLOCK_BYTES;
     return size_smaller(of_cache > of_cores ? of_cache : of_cores, BLOCK_BYTES);

@@ -167,7 +167,7 @@ typedef struct fused_block {
 
 /* Rows that are finished together, their sigmoids in step: as many as go through it at once, or as there are. */
 #define FINISHED (IN_STEP / ITEM_VECTORS < ITEM_ROWS ? IN_STEP / ITEM_VECTORS : ITEM_ROWS)
-#if ITEM_VECTORS == 3
+#if ITEM_ROWS % FINISHED != 0
 #error "FINISHED must divide ITEM_ROWS"
 #endif
 

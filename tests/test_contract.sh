@@ -58,7 +58,8 @@ if grep -q "pthread\|cpu-" "$folder/lines"; then expect "staged, planner's tilin
 run_planned() {
     local lines=$1 way
     shift
-    for way in "host native" "staged planned" "fused planned" "sparse planned" "rows planned" "grouped planned"; do
+    for way in "host native" "staged planned" "fused planned" "resident planned" "sparse planned" "rows planned" \
+        "grouped planned"; do
         # A way is a strategy and a tiling.
         # shellcheck disable=SC2086
         env "$@" "$digest" $way 300 19 21 >>"$lines"
