@@ -202,7 +202,9 @@ void tolerance_step(const reference_unit *unit, const reference_batch *batch, re
         /* the direction itself, from the step that was made; l1 may have swallowed up to its threshold of it */
         const double walked = fabs(before.w[k] - at->w[k]) + l1;
         const double w_size = fabs(before.w[k]) + bound->w[k] + walked;
-        bound->w[k] += rate * moved + rate_error * (walked + rate * moved) + u * (w_size + rate * moved);
+        /* the fma to where the gradient leads; with l1 the threshold's subtraction from it is a rounding of its own */
+        const double n_roundings = pull > 0.0 ? 2.0 : 1.0;
+        bound->w[k] += rate * moved + rate_error * (walked + rate * moved) + n_roundings * u * (w_size + rate * moved);
         bound->w[k] += l1 * (rate_error + 4.0 * u) + pull * stretch_bound * (1.0 + rate_error + 4.0 * u);
     }
     free(before.w);
