@@ -13,19 +13,37 @@ typedef struct fused_run {
 
 /* ---- Tile sizes and memory --------------------------------------------------------------------------------------- */
 
-/* Local memory of a work-group: weights (WEIGHT_FLOATS of fused.cl), or with groups deltas (DELTA_FLOATS) and slices of
- * both factors. */
+/* Local memory of a work-group: weights (SLICE of tile.cl), or with groups deltas (DELTA_FLOATS of fused.cl) and slices
+ * of both factors. */
 static size_t local_bytes(const tile_sizes *tiling) {
-    enum { WEIGHT_FLOATS = 8192, DELTA_FLOATS = 4096, DEPTH = 16, SLICE_PADDING = 4 };
+    enum { SLICE = 128, DELTA_FLOATS = 4096, DEPTH = 16, SLICE_PADDING = 4 };
     const size_t units = (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units;
     const size_t rows = (size_t)tiling->item_rows * tiling->local_rows;
     const size_t grouped = DELTA_FLOATS + DEPTH * (rows + SLICE_PADDING + units);
-    return (tiling->local_memory ? grouped : WEIGHT_FLOATS) * sizeof(float);
+    return (tiling->local_memory ? grouped : SLICE * units) * sizeof(float);
+}
+
+/* Rows of a block that a CPU folds in one go: so many that these and as many behind them, which are asked for
+ * meanwhile, stay in the second cache. CPUs with vectors of 16 have 1 MiB or more, others from 256 KiB on. */
+static size_t rows_in_one_go(const plethron_dataset *dataset) {
+    enum { LEAST = 2 * DATASET_TILE, BYTES = 256 << 10, WIDE_BYTES = 512 << 10, WIDE = 16 };
+    const size_t bytes = device_vector_width(dataset->device) >= WIDE ? WIDE_BYTES : BYTES;
+    const size_t row_bytes = dataset->n_features * dataset_value_bytes(dataset->storage);
+    const size_t rows = bytes / row_bytes / DATASET_TILE * DATASET_TILE;
+    return rows < LEAST ? LEAST : size_smaller(rows, DATASET_BLOCK_ROWS);
+}
+
+/* Matrices of sums: the parts, and one where the block's sums wait between two goes beside a part that is of several
+ * blocks. */
+static size_t n_matrices(const train_problem *problem, size_t n_parts) {
+    const bool waits = n_parts < problem_batch_blocks(problem) && rows_in_one_go(problem->dataset) < DATASET_BLOCK_ROWS;
+    return n_parts + (waits ? 1 : 0);
 }
 
 /* Bytes of the sums of a shard. */
 static bool sums_bytes(const train_problem *problem, size_t shard_units, size_t n_parts, size_t *bytes) {
-    return size_multiply(n_parts * (problem->dataset->n_features + 1), shard_units * sizeof(float), bytes);
+    return size_multiply(n_matrices(problem, n_parts) * (problem->dataset->n_features + 1), shard_units * sizeof(float),
+                         bytes);
 }
 
 /* Half of the device's memory is left to the data set and to others. */
@@ -153,7 +171,8 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     fused_run *run = NULL;
     const train_plan *plan = live->plan;
     const size_t n_parts = parts_of(plan, problem_batch_blocks(live->problem));
-    const size_t part_bytes = n_parts * plan->shard_units * sizeof(float);
+    const size_t row_bytes = plan->shard_units * sizeof(float);
+    const size_t n_rows = n_matrices(live->problem, n_parts) * live->problem->dataset->n_features;
     const char *const sources[] = {"arithmetic.cl", "store.cl", "unit.cl", "row.cl", "tile.cl", "fused.cl"};
     TRY(memory_allocate(1, sizeof *run, "a training run", &memory, err));
     run = memory;
@@ -161,9 +180,8 @@ static plethron_status run_open(live_set *live, void **out, plethron_error *err)
     TRY(tiling_program(live->device, &plan->tiling, live->problem->uses, live->problem->dataset->storage, sources,
                        sizeof sources / sizeof *sources, &run->program, err));
     TRY(program_kernel(run->program, "fused", &run->gradient, err));
-    TRY(device_buffer_create(live->device, part_bytes * live->problem->dataset->n_features, "the gradient's parts",
-                             &run->weight_sums, err));
-    TRY(device_buffer_create(live->device, part_bytes, "the bias gradient's parts", &run->bias_sums, err));
+    TRY(device_buffer_create(live->device, n_rows * row_bytes, "the gradient's parts", &run->weight_sums, err));
+    TRY(device_buffer_create(live->device, n_parts * row_bytes, "the bias gradient's parts", &run->bias_sums, err));
     *out = run;
     run = NULL;
 out:
@@ -184,10 +202,11 @@ static plethron_status gradient(void *state, unit_shard shard, const row_batch *
         .n_bias_parts = n_parts,
         .stride = plan->shard_units,
     };
-    return kernel_launch(run->gradient, &range, err, "bbbbb" ROW_TYPES "iiiiii", run->live->X, run->live->steps,
+    return kernel_launch(run->gradient, &range, err, "bbbbb" ROW_TYPES "iiiiiii", run->live->X, run->live->steps,
                          run->live->weights, run->weight_sums, run->bias_sums, ROW_ARGUMENTS(run->live),
                          (int)batch->first, (int)batch->count, (int)run->live->problem->dataset->n_features,
-                         (int)shard.first, (int)plan->shard_units, (int)n_blocks);
+                         (int)shard.first, (int)plan->shard_units, (int)n_blocks,
+                         (int)rows_in_one_go(run->live->problem->dataset));
 }
 
 const strategy strategy_fused = {

@@ -2,7 +2,10 @@
  * folded into the gradient while it is in cache; predictions and deltas never leave the core.
  *
  *   X_g, steps_g  tiles of X (store.cl)      W_g  [n_features + 1, u_stride], bias in the last row
- *   G_g  [n_parts, n_features, g_stride], B_g [n_parts, g_stride], out: sums of the units from first_unit on
+ *   G_g  [n_parts, n_features, g_stride], B_g [n_parts, g_stride], out: sums of the units from first_unit on; with one
+ *        part of several blocks and rows that are folded in several goes, G_g has room for a second part
+ *
+ *   most_rows  without LOCAL_MEMORY: rows of a block that are folded in one go, at most
  *
  * Launch: dimension 0 covers the units, UNITS a group; dimension 1 is one group; dimension 2 the n_parts parts. n_parts
  * is n_blocks (each part is one block's sum, added up by the update) or, without LOCAL_MEMORY, 1 (the item walks
@@ -49,7 +52,7 @@ static inline void load_features(const fused_group *group, __global const stored
 
 __kernel void fused(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
                     __global float *G_g, __global float *B_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
-                    int first_unit, int g_stride, int n_blocks) {
+                    int first_unit, int g_stride, int n_blocks, int most_rows) {
     __local float X_l[DEPTH * X_SLICE] __attribute__((aligned(64)));
     __local float W_l[DEPTH * UNITS] __attribute__((aligned(64)));
     __local float R_l[FOLD_ROWS * UNITS] __attribute__((aligned(64)));
@@ -64,7 +67,7 @@ __kernel void fused(__global const stored *X_g, __global const float *steps_g, _
     __global const float *W_item_g = W_g + first_unit + unit;
     const row_sources from = ROW_SOURCES;
     vfloat bias_sum[ITEM_VECTORS];
-    (void)n_blocks; /* each has a part */
+    (void)n_blocks, (void)most_rows; /* each block has a part; FOLD_ROWS */
 #pragma unroll
     for (int v = 0; v < ITEM_VECTORS; v++) bias_sum[v] = (vfloat)(0.0f);
 
@@ -157,9 +160,9 @@ typedef struct fused_item {
     vfloat bias_sum[ITEM_VECTORS]; /* of the block's deltas */
 } fused_item;
 
-/* A block of rows, and a slice of the features. */
+/* Rows of a block that are folded in one go, all or some, and a slice of the features. */
 typedef struct fused_block {
-    __global const stored *X_g; /* of the block's first row */
+    __global const stored *X_g; /* of the first of the rows */
     __global const float *steps_g;
     int first_row, n_rows, n_features;
     int first_feature, depth;
@@ -237,42 +240,58 @@ static inline void add_to_total(__global float *total_g, bool is_first, vfloat s
     STORE(__global, total_g, total + sum);
 }
 
-/* Adds X^T R of the block to the totals G_units_g [n_features, g_stride]. */
-static inline void fold_block(const fused_block *block, vfloat (*R)[ITEM_VECTORS], __global float *G_units_g,
-                              size_t g_stride, bool is_first) {
+/* Where the sums of an item's units go, [n_features, stride] each. */
+typedef struct fused_sums {
+    __global float *totals_g;
+    __global float *waiting_g; /* a block's sums, between two goes */
+    size_t stride;
+    bool is_first_block, is_begin, is_end; /* of the totals; of the block's rows */
+} fused_sums;
+
+/* The block's sums gain X^T R of these rows; whole, they are added to the totals. As many rows behind are asked for. */
+static inline void fold_rows(const fused_block *block, vfloat (*R)[ITEM_VECTORS], const fused_sums *sums) {
     const int n_features = block->n_features, n_rows = block->n_rows;
+    const size_t behind = (size_t)n_rows * n_features;
     for (int k = 0; k < n_features; k += ITEM_ROWS) {
         __global const stored *x_g = block->X_g + (size_t)k * TILE;
         float room[ITEM_ROWS * TILE] __attribute__((aligned(64)));
         vfloat sum[ITEM_ROWS][ITEM_VECTORS];
-#pragma unroll
-        for (int a = 0; a < ITEM_ROWS; a++) {
-#pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = (vfloat)(0.0f);
+        EACH(a, ITEM_ROWS) {
+            const bool resumes = !sums->is_begin && k + a < n_features;
+            EACH(v, ITEM_VECTORS) {
+                sum[a][v] = (vfloat)(0.0f);
+                if (resumes) sum[a][v] = LOAD(__global, sums->waiting_g + (k + a) * sums->stride + v * UNIT_VECTOR);
+            }
         }
-        for (int i = 0; i < n_rows; i += TILE)
-            add_rows(decode_features(x_g + (size_t)i * n_features, block->steps_g + k * STEP, room), R + i,
-                     min(TILE, n_rows - i), sum);
-#pragma unroll
-        for (int a = 0; a < ITEM_ROWS; a++) {
-#pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++)
-                if (k + a < n_features)
-                    add_to_total(G_units_g + (k + a) * g_stride + v * UNIT_VECTOR, is_first, sum[a][v]);
+        for (int i = 0; i < n_rows; i += TILE, x_g += (size_t)n_features * TILE) {
+            EACH(a, ITEM_ROWS) PREFETCH_FAR(x_g + behind + a * TILE);
+            add_rows(decode_features(x_g, block->steps_g + k * STEP, room), R + i, min(TILE, n_rows - i), sum);
+        }
+        EACH(a, ITEM_ROWS) {
+            const size_t at = (k + a) * sums->stride;
+            if (k + a >= n_features) break;
+            EACH(v, ITEM_VECTORS) {
+                if (sums->is_end)
+                    add_to_total(sums->totals_g + at + v * UNIT_VECTOR, sums->is_first_block, sum[a][v]);
+                else
+                    STORE(__global, sums->waiting_g + at + v * UNIT_VECTOR, sum[a][v]);
+            }
         }
     }
 }
 
 __kernel void fused(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
                     __global float *G_g, __global float *B_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
-                    int first_unit, int g_stride, int n_blocks) {
+                    int first_unit, int g_stride, int n_blocks, int most_rows) {
     __local float W_l[SLICE * UNITS] __attribute__((aligned(64)));
     const int unit = get_global_id(0) * UNITS;
     const int part = get_global_id(2), n_parts = get_global_size(2);
     const int n_slices = (n_features + SLICE - 1) / SLICE, slice = (n_features + n_slices - 1) / n_slices;
+    const size_t matrix = (size_t)n_features * g_stride;
     __global const float *W_units_g = W_g + first_unit + unit;
+    __global float *G_units_g = G_g + unit;
     fused_item item = {.from = ROW_SOURCES};
-    vfloat R[BLOCK_ROWS + ITEM_ROWS][ITEM_VECTORS]; /* z, then deltas; room for the rows behind the last */
+    vfloat R[BLOCK_ROWS + ITEM_ROWS][ITEM_VECTORS]; /* z, then deltas; room for rows behind the last */
 #pragma unroll
     for (int v = 0; v < ITEM_VECTORS; v++) {
         item.units[v] = row_units_load(&item.from, first_unit + unit + v * UNIT_VECTOR);
@@ -280,25 +299,30 @@ __kernel void fused(__global const stored *X_g, __global const float *steps_g, _
     }
 
     for (int b = part; b < n_blocks; b += n_parts) {
-        fused_block block = {.first_row = first_row + b * BLOCK_ROWS,
-                             .n_rows = min(n_rows - b * BLOCK_ROWS, BLOCK_ROWS),
-                             .n_features = n_features,
-                             .steps_g = steps_g};
-        block.X_g = X_g + (size_t)block.first_row * n_features;
-#pragma unroll
-        for (int v = 0; v < ITEM_VECTORS; v++) item.bias_sum[v] = (vfloat)(0.0f);
-        for (int k0 = 0; k0 < n_features; k0 += slice) {
-            block.first_feature = k0;
-            block.depth = min(slice, n_features - k0);
-            const bool is_loaded = n_slices == 1 && b > part;
-            if (!is_loaded) load_weights(W_units_g + (size_t)k0 * u_stride, (size_t)u_stride, block.depth, W_l);
-            multiply_block(&block, W_l, &item, R);
+        const int n = min(n_rows - b * BLOCK_ROWS, BLOCK_ROWS);
+        fused_sums sums = {.totals_g = G_units_g + (size_t)part * matrix, .stride = (size_t)g_stride};
+        sums.waiting_g = G_units_g + (size_t)(n_parts == n_blocks ? part : n_parts) * matrix;
+        sums.is_first_block = b == part;
+        EACH(v, ITEM_VECTORS) item.bias_sum[v] = (vfloat)(0.0f);
+        for (int i = 0; i < n; i += most_rows) {
+            fused_block block = {.first_row = first_row + b * BLOCK_ROWS + i,
+                                 .n_rows = min(n - i, most_rows),
+                                 .n_features = n_features,
+                                 .steps_g = steps_g};
+            block.X_g = X_g + (size_t)block.first_row * n_features;
+            for (int k0 = 0; k0 < n_features; k0 += slice) {
+                block.first_feature = k0;
+                block.depth = min(slice, n_features - k0);
+                const bool is_loaded = n_slices == 1 && (b > part || i > 0);
+                if (!is_loaded) load_weights(W_units_g + (size_t)k0 * u_stride, (size_t)u_stride, block.depth, W_l);
+                multiply_block(&block, W_l, &item, R);
+            }
+            sums.is_begin = i == 0;
+            sums.is_end = i + block.n_rows == n;
+            fold_rows(&block, R, &sums);
         }
-        const bool is_first = b == part;
-        fold_block(&block, R, G_g + (size_t)part * n_features * g_stride + unit, (size_t)g_stride, is_first);
-#pragma unroll
-        for (int v = 0; v < ITEM_VECTORS; v++)
-            add_to_total(B_g + (size_t)part * g_stride + unit + v * UNIT_VECTOR, is_first, item.bias_sum[v]);
+        EACH(v, ITEM_VECTORS)
+        add_to_total(B_g + (size_t)part * g_stride + unit + v * UNIT_VECTOR, sums.is_first_block, item.bias_sum[v]);
     }
 }
 

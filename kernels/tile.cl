@@ -95,10 +95,10 @@ static inline void multiply_add(X_FACTOR const float *x, size_t x_depth, size_t 
 
 #if !LOCAL_MEMORY
 
-/* Features whose weights are in local memory at once: in 32 KiB, which every device has. There they lie side by side;
- * in W_g they are u_stride apart, which would use few sets of a cache and a page each. */
-#define WEIGHT_FLOATS 8192
-#define SLICE (WEIGHT_FLOATS / UNITS)
+/* Features whose weights are in local memory at once. There they lie side by side; in W_g they are u_stride apart,
+ * which would use few sets of a cache and a page each. So many that these weights, and as many features of a tile,
+ * which is read several times, have room in a first cache of 32 KiB. */
+#define SLICE 128
 
 /* Lays the weights of n features side by side. */
 static inline void load_weights(__global const float *w_g, size_t w_stride, int n, __local float *W_l) {
