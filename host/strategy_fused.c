@@ -13,14 +13,12 @@ typedef struct fused_run {
 
 /* ---- Tile sizes and memory --------------------------------------------------------------------------------------- */
 
-/* Local memory of a work-group: weights (SLICE of tile.cl), or with groups deltas (DELTA_FLOATS of fused.cl) and slices
- * of both factors. */
+/* Local memory of a work-group: deltas (DELTA_FLOATS of fused.cl) and slices of both factors. */
 static size_t local_bytes(const tile_sizes *tiling) {
-    enum { SLICE = 128, DELTA_FLOATS = 4096, DEPTH = 16, SLICE_PADDING = 4 };
+    enum { DELTA_FLOATS = 4096, DEPTH = 16, SLICE_PADDING = 4 };
     const size_t units = (size_t)tiling->unit_vector * tiling->item_vectors * tiling->local_units;
     const size_t rows = (size_t)tiling->item_rows * tiling->local_rows;
-    const size_t grouped = DELTA_FLOATS + DEPTH * (rows + SLICE_PADDING + units);
-    return (tiling->local_memory ? grouped : SLICE * units) * sizeof(float);
+    return tiling->local_memory ? (DELTA_FLOATS + DEPTH * (rows + SLICE_PADDING + units)) * sizeof(float) : 0;
 }
 
 /* Rows of a block that a CPU folds in one go: so many that these and as many behind them, which are asked for

@@ -82,18 +82,24 @@ typedef JOIN(int, UNIT_VECTOR) vint;
 #endif
 #endif
 
+/* Vectors of 16 come with 32 registers, shorter ones with 16. Where they are many, kernels activate rows beside the
+ * product of the rows behind, some after each share of the features: in one go the sigmoid's divisions and chains would
+ * be waited for. Where they are few, all rows go before the sums of the next take the registers: the chains would lead
+ * through memory. */
+#define MANY_REGISTERS (UNIT_VECTOR == 16)
+
 /* Bounds of z in the sigmoid: exp(87) and 1 / exp(87) are normal floats. */
 #define Z_MAX 87.0f
 
 /* Vectors that go through the exponential and the sigmoid in step, at most. One alone is a chain of operations that
  * each wait for the one before: a core that looks a hundred operations ahead sees only a few such chains, but many
- * vectors that are at the same place of theirs. */
+ * vectors that are at the same place of theirs. More than the registers hold would go through memory at each step. */
 #ifdef COMPILED_AS_C
 #define IN_STEP 1 /* compilers put the loop around a call into vectors, if there is none in it */
 #define THE_VECTOR enum { i = 0 }
 #define EACH_VECTOR if (i < count)
 #else
-#define IN_STEP 8
+#define IN_STEP (MANY_REGISTERS ? 8 : 4)
 #define THE_VECTOR
 #define EACH_VECTOR EACH_OF(i, count, IN_STEP)
 #endif

@@ -75,7 +75,7 @@ typedef struct forward_slice {
 
 /* n_rows rows of P_g gain a slice of the features. Rows are activated beside the product of the rows behind them, a row
  * after each share of the features: in one go the sigmoid's divisions and chains would be waited for. */
-static inline void multiply_rows(const forward_slice *slice, __local const float *W_l, const vfloat bias[ITEM_VECTORS],
+static inline void multiply_rows(const forward_slice *slice, const float *W, const vfloat bias[ITEM_VECTORS],
                                  __global float *P_g, size_t p_stride) {
     vfloat before[ITEM_ROWS][ITEM_VECTORS]; /* z of the rows before */
     const int n_behind = slice->is_activated ? ITEM_ROWS : 0;
@@ -94,8 +94,7 @@ static inline void multiply_rows(const forward_slice *slice, __local const float
         }
         for (int a = 0, k = 0; a < ITEM_ROWS; a++) {
             const int end = (a + 1) * depth / ITEM_ROWS;
-            add_features(x_g + (size_t)k * TILE, slice->step_g + k * STEP, slice->tile_size, W_l + k * UNITS, end - k,
-                         z);
+            add_features(x_g + (size_t)k * TILE, slice->step_g + k * STEP, slice->tile_size, W + k * UNITS, end - k, z);
             if (slice->is_activated && i > 0) {
 #pragma unroll
                 for (int v = 0; v < ITEM_VECTORS; v++)
@@ -119,7 +118,7 @@ static inline void multiply_rows(const forward_slice *slice, __local const float
 __kernel void forward(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
                       __global float *P_g, int n_tiles, int n_features, int w_stride, int first_row, int n_rows,
                       int first_unit, int p_stride, int activate) {
-    __local float W_l[SLICE * UNITS] __attribute__((aligned(64)));
+    float W[SLICE * UNITS] __attribute__((aligned(64)));
     const int unit = get_global_id(0) * UNITS;
     const int row = get_global_id(1) * STRIP_ROWS;
     const int n_slices = (n_features + SLICE - 1) / SLICE, depth = (n_features + n_slices - 1) / n_slices;
@@ -137,8 +136,8 @@ __kernel void forward(__global const stored *X_g, __global const float *steps_g,
                                      .depth = min(depth, n_features - k0),
                                      .is_first = k0 == 0,
                                      .is_activated = activate && k0 + depth >= n_features};
-        load_weights(W_units_g + (size_t)k0 * w_stride, (size_t)w_stride, slice.depth, W_l);
-        multiply_rows(&slice, W_l, bias, P_g + (size_t)row * p_stride + unit, (size_t)p_stride);
+        load_weights(W_units_g + (size_t)k0 * w_stride, (size_t)w_stride, slice.depth, W);
+        multiply_rows(&slice, W, bias, P_g + (size_t)row * p_stride + unit, (size_t)p_stride);
     }
 }
 

@@ -168,10 +168,18 @@ typedef struct fused_block {
     int first_feature, depth;
 } fused_block;
 
+/* Rows that are multiplied at once, and features whose sums are in registers at once. With two vectors of 8 six, whose
+ * sums fill twelve of 16 registers: four would wait for each other. */
+#if STORAGE == STORAGE_F32 && UNIT_VECTOR == 8 && ITEM_VECTORS == 2
+#define AT_ONCE 6
+#else
+#define AT_ONCE ITEM_ROWS
+#endif
+
 /* Rows that are finished together, their sigmoids in step: as many as go through it at once, or as there are. */
-#define FINISHED (IN_STEP / ITEM_VECTORS < ITEM_ROWS ? IN_STEP / ITEM_VECTORS : ITEM_ROWS)
-#if ITEM_ROWS % FINISHED != 0
-#error "FINISHED must divide ITEM_ROWS"
+#define FINISHED (IN_STEP / ITEM_VECTORS < AT_ONCE ? IN_STEP / ITEM_VECTORS : AT_ONCE)
+#if AT_ONCE % FINISHED != 0
+#error "FINISHED must divide AT_ONCE"
 #endif
 
 /* z of the first n of FINISHED rows become deltas, which are added to the bias's sum. */
@@ -188,49 +196,69 @@ static inline void finish_rows(fused_item *item, int place, int n, vfloat (*r)[I
     }
 }
 
-/* The rows of R gain a slice of the features; after the last slice they are deltas. That happens beside the product:
- * some rows that were complete before are finished after each share of the features. In one go the sigmoid's divisions
- * and chains would be waited for. */
-static inline void multiply_block(const fused_block *block, __local const float *W_l, fused_item *item,
-                                  vfloat (*R)[ITEM_VECTORS]) {
-    const bool is_last = block->first_feature + block->depth == block->n_features;
-    const int n_behind = is_last ? ITEM_ROWS : 0;
+/* The same of rows from `row` on, where the block has such rows. */
+static inline void finish_behind(const fused_block *block, fused_item *item, int row, vfloat (*R)[ITEM_VECTORS]) {
+    if (row >= 0 && row < block->n_rows) finish_rows(item, block->first_row + row, block->n_rows - row, R + row);
+}
+
+/* z of AT_ONCE rows from i on gain n features from k on, counted from the slice's first. Behind the last row stands the
+ * last one again. */
+static inline void add_slice(const fused_block *block, int i, int k, int n, const float *W,
+                             vfloat z[AT_ONCE][ITEM_VECTORS]) {
     const size_t tile_size = (size_t)block->n_features * TILE;
-    __global const float *step_g = block->steps_g + block->first_feature * STEP;
-    for (int i = 0; i < block->n_rows + n_behind; i += ITEM_ROWS) {
+    __global const stored *x_g = block->X_g + (size_t)(block->first_feature + k) * TILE;
+#if TILE % AT_ONCE == 0
+    const size_t first = i / TILE * tile_size + i % TILE;
+    add_features(x_g + first, block->steps_g + (block->first_feature + k) * STEP, tile_size, W + k * UNITS, n, z);
+#else
+    __global const float *row_g[AT_ONCE];
+    EACH(a, AT_ONCE) {
+        const int row = min(i + a, block->n_rows - 1);
+        row_g[a] = x_g + row / TILE * tile_size + row % TILE;
+    }
+    W += k * UNITS;
+    for (int d = 0; d < n; d++, W += UNITS) {
+        vfloat w[ITEM_VECTORS];
+        PREFETCH(row_g[0] + tile_size + d * TILE);
+        EACH(v, ITEM_VECTORS) w[v] = LOAD(__private, W + v * UNIT_VECTOR);
+        EACH(a, AT_ONCE) {
+            const vfloat x = (vfloat)(row_g[a][d * TILE]);
+            EACH(v, ITEM_VECTORS) z[a][v] = fma(x, w[v], z[a][v]);
+        }
+    }
+#endif
+}
+
+/* The rows of R gain a slice of the features; after the last slice they are deltas, each AT_ONCE rows before, or
+ * beside, the product of the rows behind (MANY_REGISTERS). */
+static inline void multiply_block(const fused_block *block, const float *W, fused_item *item,
+                                  vfloat (*R)[ITEM_VECTORS]) {
+    enum { GROUPS = AT_ONCE / FINISHED, SHARES = MANY_REGISTERS ? GROUPS : 1 };
+    const bool is_last = block->first_feature + block->depth == block->n_features;
+    const int n_behind = is_last ? AT_ONCE : 0;
+    for (int i = 0; i < block->n_rows + n_behind; i += AT_ONCE) {
         const bool resumes = block->first_feature > 0 && i < block->n_rows;
         const int depth = i < block->n_rows ? block->depth : 0;
-        __global const stored *x_g = block->X_g + i / TILE * tile_size + (size_t)block->first_feature * TILE + i % TILE;
-        vfloat z[ITEM_ROWS][ITEM_VECTORS];
-#pragma unroll
-        for (int a = 0; a < ITEM_ROWS; a++) {
-#pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++) z[a][v] = resumes ? R[i + a][v] : item->bias[v];
-        }
-        for (int a = 0, k = 0; a < ITEM_ROWS; a += FINISHED) {
-            const int end = (a + FINISHED) * depth / ITEM_ROWS, before = i - ITEM_ROWS + a;
-            add_features(x_g + (size_t)k * TILE, step_g + k * STEP, tile_size, W_l + k * UNITS, end - k, z);
-            if (is_last && before >= 0 && before < block->n_rows)
-                finish_rows(item, block->first_row + before, block->n_rows - before, R + before);
+        vfloat z[AT_ONCE][ITEM_VECTORS];
+        if (is_last && !MANY_REGISTERS) EACH(g, GROUPS) finish_behind(block, item, i - AT_ONCE + g * FINISHED, R);
+        EACH(a, AT_ONCE) EACH(v, ITEM_VECTORS) z[a][v] = resumes ? R[i + a][v] : item->bias[v];
+        for (int share = 0, k = 0; share < SHARES; share++) {
+            const int end = (share + 1) * depth / SHARES;
+            add_slice(block, i, k, end - k, W, z);
+            if (is_last && MANY_REGISTERS) finish_behind(block, item, i - AT_ONCE + share * FINISHED, R);
             k = end;
         }
-#pragma unroll
-        for (int a = 0; a < ITEM_ROWS; a++) {
-#pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++) R[i + a][v] = z[a][v];
-        }
+        EACH(a, AT_ONCE) EACH(v, ITEM_VECTORS) R[i + a][v] = z[a][v];
     }
 }
 
-/* The sums of ITEM_ROWS features gain n rows of one tile. */
+/* The sums of AT_ONCE features gain n rows of one tile. */
 static inline void add_rows(X_FACTOR const float *x_i, vfloat (*r)[ITEM_VECTORS], int n,
-                            vfloat sum[ITEM_ROWS][ITEM_VECTORS]) {
+                            vfloat sum[AT_ONCE][ITEM_VECTORS]) {
     for (int i = 0; i < n; i++, x_i++, r++) {
-#pragma unroll
-        for (int a = 0; a < ITEM_ROWS; a++) {
+        EACH(a, AT_ONCE) {
             const vfloat x = (vfloat)(x_i[a * TILE]);
-#pragma unroll
-            for (int v = 0; v < ITEM_VECTORS; v++) sum[a][v] = fma(x, (*r)[v], sum[a][v]);
+            EACH(v, ITEM_VECTORS) sum[a][v] = fma(x, (*r)[v], sum[a][v]);
         }
     }
 }
@@ -252,11 +280,11 @@ typedef struct fused_sums {
 static inline void fold_rows(const fused_block *block, vfloat (*R)[ITEM_VECTORS], const fused_sums *sums) {
     const int n_features = block->n_features, n_rows = block->n_rows;
     const size_t behind = (size_t)n_rows * n_features;
-    for (int k = 0; k < n_features; k += ITEM_ROWS) {
+    for (int k = 0; k < n_features; k += AT_ONCE) {
         __global const stored *x_g = block->X_g + (size_t)k * TILE;
-        float room[ITEM_ROWS * TILE] __attribute__((aligned(64)));
-        vfloat sum[ITEM_ROWS][ITEM_VECTORS];
-        EACH(a, ITEM_ROWS) {
+        float room[AT_ONCE * TILE] __attribute__((aligned(64)));
+        vfloat sum[AT_ONCE][ITEM_VECTORS];
+        EACH(a, AT_ONCE) {
             const bool resumes = !sums->is_begin && k + a < n_features;
             EACH(v, ITEM_VECTORS) {
                 sum[a][v] = (vfloat)(0.0f);
@@ -264,10 +292,10 @@ static inline void fold_rows(const fused_block *block, vfloat (*R)[ITEM_VECTORS]
             }
         }
         for (int i = 0; i < n_rows; i += TILE, x_g += (size_t)n_features * TILE) {
-            EACH(a, ITEM_ROWS) PREFETCH_FAR(x_g + behind + a * TILE);
+            EACH(a, AT_ONCE) PREFETCH_FAR(x_g + behind + a * TILE);
             add_rows(decode_features(x_g, block->steps_g + k * STEP, room), R + i, min(TILE, n_rows - i), sum);
         }
-        EACH(a, ITEM_ROWS) {
+        EACH(a, AT_ONCE) {
             const size_t at = (k + a) * sums->stride;
             if (k + a >= n_features) break;
             EACH(v, ITEM_VECTORS) {
@@ -283,7 +311,7 @@ static inline void fold_rows(const fused_block *block, vfloat (*R)[ITEM_VECTORS]
 __kernel void fused(__global const stored *X_g, __global const float *steps_g, __global const float *W_g,
                     __global float *G_g, __global float *B_g, ROW_PARAMETERS, int first_row, int n_rows, int n_features,
                     int first_unit, int g_stride, int n_blocks, int most_rows) {
-    __local float W_l[SLICE * UNITS] __attribute__((aligned(64)));
+    float W[SLICE * UNITS] __attribute__((aligned(64)));
     const int unit = get_global_id(0) * UNITS;
     const int part = get_global_id(2), n_parts = get_global_size(2);
     const int n_slices = (n_features + SLICE - 1) / SLICE, slice = (n_features + n_slices - 1) / n_slices;
@@ -291,7 +319,7 @@ __kernel void fused(__global const stored *X_g, __global const float *steps_g, _
     __global const float *W_units_g = W_g + first_unit + unit;
     __global float *G_units_g = G_g + unit;
     fused_item item = {.from = ROW_SOURCES};
-    vfloat R[BLOCK_ROWS + ITEM_ROWS][ITEM_VECTORS]; /* z, then deltas; room for rows behind the last */
+    vfloat R[BLOCK_ROWS + 2 * AT_ONCE][ITEM_VECTORS]; /* z, then deltas; room for rows behind the last */
 #pragma unroll
     for (int v = 0; v < ITEM_VECTORS; v++) {
         item.units[v] = row_units_load(&item.from, first_unit + unit + v * UNIT_VECTOR);
@@ -314,8 +342,8 @@ __kernel void fused(__global const stored *X_g, __global const float *steps_g, _
                 block.first_feature = k0;
                 block.depth = min(slice, n_features - k0);
                 const bool is_loaded = n_slices == 1 && (b > part || i > 0);
-                if (!is_loaded) load_weights(W_units_g + (size_t)k0 * u_stride, (size_t)u_stride, block.depth, W_l);
-                multiply_block(&block, W_l, &item, R);
+                if (!is_loaded) load_weights(W_units_g + (size_t)k0 * u_stride, (size_t)u_stride, block.depth, W);
+                multiply_block(&block, W, &item, R);
             }
             sums.is_begin = i == 0;
             sums.is_end = i + block.n_rows == n;

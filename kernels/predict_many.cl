@@ -1,6 +1,5 @@
-/* Prediction on CPUs by more units than a vector has lanes (predict_item.cl). Rows are activated beside the product of
- * the rows behind them, some after each share of the features: in one go the sigmoid's divisions and chains would be
- * waited for.
+/* Prediction on CPUs by more units than a vector has lanes (predict_item.cl). Rows are activated before, or beside, the
+ * product of the rows behind them (MANY_REGISTERS).
  *
  * CPUs alone run this.
  */
@@ -25,37 +24,50 @@ static inline void store_row(const vfloat p[ITEM_VECTORS], __global float *p_g, 
     }
 }
 
-/* Activates FINISHED rows, and stores the first n of them, n_stored predictions each. */
-static inline void finish_rows(vfloat (*z)[ITEM_VECTORS], __global float *p_g, int n_units, int n, int n_stored) {
+/* Rows of a strip that are activated, once they are multiplied. */
+typedef struct behind {
+    lanes z[ITEM_ROWS][ITEM_VECTORS];
+    __global float *p_g; /* of the first */
+    int n_rows;          /* 0 or less: none */
+    int n_units, n_stored;
+} behind;
+
+/* Activates FINISHED of the rows, from row a on, and stores n_stored predictions of each. */
+static inline void finish_rows(const behind *rows, int a) {
     vfloat p[IN_STEP];
-    EACH(a, FINISHED) EACH(v, ITEM_VECTORS) p[a * ITEM_VECTORS + v] = z[a][v];
+    if (a >= rows->n_rows) return;
+    EACH(b, FINISHED) EACH(v, ITEM_VECTORS) p[b * ITEM_VECTORS + v] = rows->z[a + b][v];
     sigmoids(p, FINISHED * ITEM_VECTORS);
-    EACH(a, FINISHED) {
-        if (a < n) store_row(p + a * ITEM_VECTORS, p_g + (size_t)a * n_units, n_stored);
+    EACH(b, FINISHED) {
+        if (a + b < rows->n_rows)
+            store_row(p + b * ITEM_VECTORS, rows->p_g + (size_t)(a + b) * rows->n_units, rows->n_stored);
     }
 }
 
 __kernel void predict(__global const float *X_g, __global const float *W_g, __global float *P_g, int n_features,
                       int n_rows, int n_units) {
+    enum { GROUPS = ITEM_ROWS / FINISHED, SHARES = MANY_REGISTERS ? GROUPS : 1 };
     const int unit = get_global_id(0) * UNITS, row = get_global_id(1) * STRIP_ROWS;
-    const int end = min(n_rows, row + STRIP_ROWS), n_stored = min(n_units - unit, UNITS);
+    const int end = min(n_rows, row + STRIP_ROWS);
     __global const float *panel_g = W_g + (size_t)unit * (n_features + 1);
     __global float *P_units_g = P_g + unit;
-    vfloat before[ITEM_ROWS][ITEM_VECTORS]; /* z of the rows before */
+    behind before = {.n_units = n_units, .n_stored = min(n_units - unit, UNITS)};
     for (int i = row; i < end + ITEM_ROWS; i += ITEM_ROWS) {
         const bool is_inside = i < end;
         const int first = is_inside ? i : row, depth = is_inside ? n_features : 0;
         const item_rows rows = find_rows(X_g + (size_t)first * n_features, n_features, end - first);
         vfloat z[ITEM_ROWS][ITEM_VECTORS];
         if (is_inside) ask_for_predictions(P_units_g + (size_t)i * n_units, n_units);
+        if (!MANY_REGISTERS) EACH(g, GROUPS) finish_rows(&before, g * FINISHED);
         start_with_bias(panel_g, n_features, z);
-        for (int a = 0, k = 0; a < ITEM_ROWS; a += FINISHED) {
-            const int done = i - ITEM_ROWS + a, share_end = (size_t)depth * (a + FINISHED) / ITEM_ROWS;
+        for (int share = 0, k = 0; share < SHARES; share++) {
+            const int share_end = (size_t)depth * (share + 1) / SHARES;
             add_features(&rows, panel_g, k, share_end, z);
+            if (MANY_REGISTERS) finish_rows(&before, share * FINISHED);
             k = share_end;
-            if (done >= row && done < end)
-                finish_rows(before + a, P_units_g + (size_t)done * n_units, n_units, end - done, n_stored);
         }
-        EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) before[a][v] = z[a][v];
+        EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) before.z[a][v] = z[a][v];
+        before.p_g = P_units_g + (size_t)i * n_units;
+        before.n_rows = end - i;
     }
 }

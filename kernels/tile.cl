@@ -95,17 +95,18 @@ static inline void multiply_add(X_FACTOR const float *x, size_t x_depth, size_t 
 
 #if !LOCAL_MEMORY
 
-/* Features whose weights are in local memory at once. There they lie side by side; in W_g they are u_stride apart,
+/* Features whose weights an item copies at once. In the copy they lie side by side; in W_g they are u_stride apart,
  * which would use few sets of a cache and a page each. So many that these weights, and as many features of a tile,
- * which is read several times, have room in a first cache of 32 KiB. */
+ * which is read several times, have room in a first cache of 32 KiB. The copy is private, not local: where a compiler
+ * folds the address of a local array into constants, PoCL 3.1 leaves some uses with one array of all groups. */
 #define SLICE 128
 
 /* Lays the weights of n features side by side. */
-static inline void load_weights(__global const float *w_g, size_t w_stride, int n, __local float *W_l) {
+static inline void load_weights(__global const float *w_g, size_t w_stride, int n, float *W) {
     for (int k = 0; k < n; k++) {
 #pragma unroll
         for (int v = 0; v < ITEM_VECTORS; v++)
-            STORE(__local, W_l + k * UNITS + v * UNIT_VECTOR, LOAD(__global, w_g + k * w_stride + v * UNIT_VECTOR));
+            STORE(__private, W + k * UNITS + v * UNIT_VECTOR, LOAD(__global, w_g + k * w_stride + v * UNIT_VECTOR));
     }
 }
 
@@ -150,13 +151,13 @@ static inline X_FACTOR const float *decode_features(__global const stored *x_g, 
 
 /* z of ITEM_ROWS rows gains n features, ITEM_ROWS rows of them as floats. The same features of the tile behind are
  * asked for. */
-static inline void add_decoded(X_FACTOR const float *x, __global const stored *behind_g, __local const float *w_l,
-                               int n, vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
-    for (int k = 0; k < n; k++, x += DECODED_STRIDE, behind_g += TILE, w_l += UNITS) {
+static inline void add_decoded(X_FACTOR const float *x, __global const stored *behind_g, const float *W, int n,
+                               vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
+    for (int k = 0; k < n; k++, x += DECODED_STRIDE, behind_g += TILE, W += UNITS) {
         vfloat w[ITEM_VECTORS];
         PREFETCH(behind_g);
 #pragma unroll
-        for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__local, w_l + v * UNIT_VECTOR);
+        for (int v = 0; v < ITEM_VECTORS; v++) w[v] = LOAD(__private, W + v * UNIT_VECTOR);
 #pragma unroll
         for (int a = 0; a < ITEM_ROWS; a++) {
             const vfloat x_a = (vfloat)(x[a]);
@@ -168,13 +169,13 @@ static inline void add_decoded(X_FACTOR const float *x, __global const stored *b
 
 /* The same of stored features. */
 static inline void add_features(__global const stored *x_g, __global const float *step_g, size_t tile_size,
-                                __local const float *w_l, int n, vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
+                                const float *W, int n, vfloat z[ITEM_ROWS][ITEM_VECTORS]) {
     float room[DECODED_FEATURES * ITEM_ROWS] __attribute__((aligned(64)));
     const int at_once = STORAGE == STORAGE_F32 ? n : DECODED_FEATURES;
     for (int k = 0; k < n; k += at_once) {
         const int count = min(n - k, at_once);
         __global const stored *x_k = x_g + (size_t)k * TILE;
-        add_decoded(decode_rows(x_k, step_g + k * STEP, count, room), x_k + tile_size, w_l + k * UNITS, count, z);
+        add_decoded(decode_rows(x_k, step_g + k * STEP, count, room), x_k + tile_size, W + k * UNITS, count, z);
     }
 }
 
