@@ -108,7 +108,8 @@ static bool applicable(const train_problem *problem, char *why, size_t why_bytes
 
 /* Flops over a nominal rate; only comparisons between strategies of one device count. `staged` moves predictions and
  * deltas, 16 bytes a sample and unit, to memory and back; with groups this one moves 8 bytes of sums a feature, block
- * and unit. On CPUs few units wait for X where a tile of rows is wider than the first cache. */
+ * and unit. On CPUs few units wait for X where a tile of rows is wider than the first cache, and six rows of two
+ * vectors at once (fused.cl) wait less for each other. */
 static double cost(const train_problem *problem) {
     enum { FEW_UNITS = 16, WIDE_FEATURES = 512 };
     const plethron_dataset *dataset = problem->dataset;
@@ -116,7 +117,10 @@ static double cost(const train_problem *problem) {
     const double n_features = (double)dataset->n_features + STRATEGY_SIGMOID_FEATURES;
     const bool has_groups = plethron_device_describe(dataset->device)->local_is_dedicated;
     const bool waits = !has_groups && n_units <= FEW_UNITS && dataset->n_features > WIDE_FEATURES;
-    const double flops = (waits ? 1.5 : 1.0) * 4.0 * (double)dataset->n_samples * n_features * n_units;
+    const tile_sizes tiling = tiling_choose(dataset->device, problem->n_units);
+    const bool waits_less = tiling.unit_vector == 8 && tiling.item_vectors == 2;
+    const double flops =
+        (waits ? 1.5 : 1.0) * (waits_less ? 0.92 : 1.0) * 4.0 * (double)dataset->n_samples * n_features * n_units;
     const bool moves_more = 8 * dataset->n_features > 16 * (size_t)DATASET_BLOCK_ROWS;
     const double steps_s = n_units * (double)(dataset->n_features + 1) * STRATEGY_STEP_COST;
     return flops / 1e11 * (has_groups && moves_more ? 1.1 : 0.8) + steps_s + 2 * STRATEGY_LAUNCH_COST;
