@@ -24,50 +24,44 @@ static inline void store_row(const vfloat p[ITEM_VECTORS], __global float *p_g, 
     }
 }
 
-/* Rows of a strip that are activated, once they are multiplied. */
-typedef struct behind {
-    lanes z[ITEM_ROWS][ITEM_VECTORS];
-    __global float *p_g; /* of the first */
-    int n_rows;          /* 0 or less: none */
-    int n_units, n_stored;
-} behind;
+/* A share of the features is multiplied for every so many rows that are activated. */
+#define SHARE (MANY_REGISTERS ? FINISHED : ITEM_ROWS)
 
-/* Activates FINISHED of the rows, from row a on, and stores n_stored predictions of each. */
-static inline void finish_rows(const behind *rows, int a) {
+/* Activates FINISHED rows, and stores the first n of them, n_stored predictions each. */
+static inline void finish_rows(vfloat (*z)[ITEM_VECTORS], __global float *p_g, int n_units, int n, int n_stored) {
     vfloat p[IN_STEP];
-    if (a >= rows->n_rows) return;
-    EACH(b, FINISHED) EACH(v, ITEM_VECTORS) p[b * ITEM_VECTORS + v] = rows->z[a + b][v];
+    EACH(a, FINISHED) EACH(v, ITEM_VECTORS) p[a * ITEM_VECTORS + v] = z[a][v];
     sigmoids(p, FINISHED * ITEM_VECTORS);
-    EACH(b, FINISHED) {
-        if (a + b < rows->n_rows)
-            store_row(p + b * ITEM_VECTORS, rows->p_g + (size_t)(a + b) * rows->n_units, rows->n_stored);
+    EACH(a, FINISHED) {
+        if (a < n) store_row(p + a * ITEM_VECTORS, p_g + (size_t)a * n_units, n_stored);
     }
 }
 
 __kernel void predict(__global const float *X_g, __global const float *W_g, __global float *P_g, int n_features,
                       int n_rows, int n_units) {
-    enum { GROUPS = ITEM_ROWS / FINISHED, SHARES = MANY_REGISTERS ? GROUPS : 1 };
     const int unit = get_global_id(0) * UNITS, row = get_global_id(1) * STRIP_ROWS;
-    const int end = min(n_rows, row + STRIP_ROWS);
+    const int end = min(n_rows, row + STRIP_ROWS), n_stored = min(n_units - unit, UNITS);
     __global const float *panel_g = W_g + (size_t)unit * (n_features + 1);
     __global float *P_units_g = P_g + unit;
-    behind before = {.n_units = n_units, .n_stored = min(n_units - unit, UNITS)};
+    vfloat before[ITEM_ROWS][ITEM_VECTORS]; /* z of the rows before */
     for (int i = row; i < end + ITEM_ROWS; i += ITEM_ROWS) {
         const bool is_inside = i < end;
         const int first = is_inside ? i : row, depth = is_inside ? n_features : 0;
+        const int done = max(i - ITEM_ROWS, row), n_done = i > row ? end - done : 0;
         const item_rows rows = find_rows(X_g + (size_t)first * n_features, n_features, end - first);
+        __global float *done_g = P_units_g + (size_t)done * n_units;
         vfloat z[ITEM_ROWS][ITEM_VECTORS];
         if (is_inside) ask_for_predictions(P_units_g + (size_t)i * n_units, n_units);
-        if (!MANY_REGISTERS) EACH(g, GROUPS) finish_rows(&before, g * FINISHED);
+        for (int a = 0; !MANY_REGISTERS && a < ITEM_ROWS; a += FINISHED)
+            if (a < n_done) finish_rows(before + a, done_g + (size_t)a * n_units, n_units, n_done - a, n_stored);
         start_with_bias(panel_g, n_features, z);
-        for (int share = 0, k = 0; share < SHARES; share++) {
-            const int share_end = (size_t)depth * (share + 1) / SHARES;
+        for (int a = 0, k = 0; a < ITEM_ROWS; a += SHARE) {
+            const int share_end = (size_t)depth * (a + SHARE) / ITEM_ROWS;
             add_features(&rows, panel_g, k, share_end, z);
-            if (MANY_REGISTERS) finish_rows(&before, share * FINISHED);
+            if (MANY_REGISTERS && a < n_done)
+                finish_rows(before + a, done_g + (size_t)a * n_units, n_units, n_done - a, n_stored);
             k = share_end;
         }
-        EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) before.z[a][v] = z[a][v];
-        before.p_g = P_units_g + (size_t)i * n_units;
-        before.n_rows = end - i;
+        EACH(a, ITEM_ROWS) EACH(v, ITEM_VECTORS) before[a][v] = z[a][v];
     }
 }
