@@ -177,9 +177,9 @@ static inline void delta_block(SLOT_SPACE float *slot_g, int n_tiles, int loss, 
     const int n = n_tiles * VECTORS;
     int v = 0;
     for (; v + IN_STEP <= n; v += IN_STEP) delta_vectors(slot_g, v, loss, uses, IN_STEP);
-    if (n & 4) delta_vectors(slot_g, v, loss, uses, 4);
-    if (n & 2) delta_vectors(slot_g, v + (n & 4), loss, uses, 2);
-    if (n & 1) delta_vectors(slot_g, v + (n & 6), loss, uses, 1);
+    for (; v + 4 <= n; v += 4) delta_vectors(slot_g, v, loss, uses, 4);
+    for (; v + 2 <= n; v += 2) delta_vectors(slot_g, v, loss, uses, 2);
+    for (; v < n; v++) delta_vectors(slot_g, v, loss, uses, 1);
 }
 
 #endif

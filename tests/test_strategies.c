@@ -164,7 +164,7 @@ static const case_shape all_shapes[] = {
     {256, 2, 255, UNITS_MIXED, MEAN}, {257, 257, 2, UNITS_ALIKE, MEAN}, {1, 256, 257, UNITS_MIXED, MEAN},
     {1021, 3, 1, UNITS_ALIKE, MEAN},  {3, 1000, 16, UNITS_MIXED, SUM},  {1025, 17, 33, UNITS_MIXED, SUM},
     {2, 1, 1000, UNITS_MIXED, MEAN},  {512, 16, 64, UNITS_MIXED, MEAN}, {2, 3, 40, UNITS_FULL, MEAN},
-    {65, 7, 70, UNITS_FULL, SUM},     {530, 19, 48, UNITS_FULL, MEAN},
+    {239, 5, 7, UNITS_FULL, SUM},     {65, 7, 70, UNITS_FULL, SUM},     {530, 19, 48, UNITS_FULL, MEAN},
 };
 
 static const case_shape few_shapes[] = {
