@@ -22,7 +22,7 @@ static size_t local_bytes(const tile_sizes *tiling) {
 }
 
 /* Rows of a block that a CPU folds in one go: so many that these and as many behind them, which are asked for
- * meanwhile, stay in the second cache. CPUs with vectors of 16 have 1 MiB or more, others from 256 KiB on. */
+ * meanwhile, stay in the second cache. Most CPUs with vectors of 16 have 1 MiB or more, others from 256 KiB on. */
 static size_t rows_in_one_go(const plethron_dataset *dataset) {
     enum { LEAST = 2 * DATASET_TILE, BYTES = 256 << 10, WIDE_BYTES = 512 << 10, WIDE = 16 };
     const size_t bytes = device_vector_width(dataset->device) >= WIDE ? WIDE_BYTES : BYTES;

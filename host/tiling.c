@@ -32,7 +32,7 @@ static const tile_sizes *find_tiling(const char *name) {
 
 /* GPUs: local memory of its own says that a group should share what it loads. CPUs: as many units in a vector as the
  * device computes at once, and two vectors when there are units for them; four vectors of 8 and two rows take 4 to 12 %
- * less on Zen 1, 25 % more on Zen 3. The host runs its kernels a unit an item. */
+ * less on Zen 1, up to 25 % more on Zen 3. The host runs its kernels a unit an item. */
 tile_sizes tiling_choose(const plethron_device *device, size_t n_units) {
     const plethron_device_info *info = plethron_device_describe(device);
     const tile_sizes *wide[] = {find_tiling("wide-1"), find_tiling("wide-4"), find_tiling("wide-8"),

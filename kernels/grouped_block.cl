@@ -175,7 +175,7 @@ INLINE void delta_vectors(__global float *slot_g, int first, int loss, int uses,
 
 static inline void delta_block(SLOT_SPACE float *slot_g, int n_tiles, int loss, int uses) {
     const int n = n_tiles * VECTORS;
-    int v = 0;
+    int v = 0; /* the steps become smaller: 8 where registers are many, 4, 2, 1 */
     for (; v + IN_STEP <= n; v += IN_STEP) delta_vectors(slot_g, v, loss, uses, IN_STEP);
     for (; v + 4 <= n; v += 4) delta_vectors(slot_g, v, loss, uses, 4);
     for (; v + 2 <= n; v += 2) delta_vectors(slot_g, v, loss, uses, 2);
